@@ -1,0 +1,123 @@
+"""The server's branch of the error tree.
+
+Every class has a stable ``code``; every instance a ``description`` for the caller and a
+``detail`` for the log, never swapped. Errors are raised where the rule is and rendered once,
+at the edge (``app.web.problems``): nothing here knows an HTTP response.
+"""
+
+from __future__ import annotations
+
+from keyturn.errors import KeyturnError
+
+
+class OAuthError(KeyturnError):
+    """An error of the token, introspection and revocation endpoints (RFC 6749 §5.2)."""
+
+    code = "invalid_request"
+    default = "The request is malformed"
+
+    def __init__(self, description: str = "", *, detail: str = "") -> None:
+        super().__init__(description or self.default, detail=detail)
+
+
+class InvalidRequest(OAuthError):
+    """A parameter is missing, repeated, unreadable or in the wrong place (RFC 6749 §5.2)."""
+
+
+class InvalidClient(OAuthError):
+    """Client authentication failed; the one answer for every cause (RFC 6749 §5.2)."""
+
+    code = "invalid_client"
+    default = "Client authentication failed"
+
+    def __init__(self, *, detail: str = "") -> None:
+        super().__init__(self.default, detail=detail)
+
+
+class UnauthorizedClient(OAuthError):
+    """The authenticated client may not use this grant type (RFC 6749 §5.2)."""
+
+    code = "unauthorized_client"
+    default = "The client may not use this grant type"
+
+
+class UnsupportedGrantType(OAuthError):
+    """No such grant type here (RFC 6749 §5.2)."""
+
+    code = "unsupported_grant_type"
+    default = "The grant type is not supported"
+
+
+class ScopeRefused(OAuthError):
+    """The scope is unknown, malformed or more than the client holds (RFC 6749 §5.2)."""
+
+    code = "invalid_scope"
+    default = "The requested scope is invalid, unknown or exceeds what the client holds"
+
+
+class InvalidTarget(OAuthError):
+    """The resource is unknown or not for this client (RFC 8707 §2)."""
+
+    code = "invalid_target"
+    default = "The requested resource is unknown or not available to the client"
+
+
+class AdminError(KeyturnError):
+    """An error of the management API, the CLI and the dashboard."""
+
+    code = "invalid"
+
+    def __init__(
+        self, description: str, *, field: str | None = None, detail: str = ""
+    ) -> None:
+        super().__init__(description, detail=detail)
+        self.field = field
+
+
+class Invalid(AdminError):
+    """A field has a value that cannot be taken; ``field`` names it."""
+
+
+class Forbidden(AdminError):
+    """The caller lacks a right, or would give what it does not hold."""
+
+    code = "insufficient_scope"
+
+
+class NotFound(AdminError):
+    """No such object, or another organization's: the two cannot be told apart."""
+
+    code = "not_found"
+
+    def __init__(self, what: str = "object") -> None:
+        super().__init__(f"No such {what}")
+
+
+class Conflict(AdminError):
+    """The change meets another one: a name taken, a key that has been rotated already."""
+
+    code = "conflict"
+
+
+class PlanLimit(AdminError):
+    """The organization's plan does not allow one more."""
+
+    code = "plan_limit"
+
+
+class Unavailable(KeyturnError):
+    """Something this request needs is away; try again after ``retry_after`` seconds."""
+
+    code = "temporarily_unavailable"
+
+    def __init__(
+        self, description: str = "Temporarily unavailable", *, detail: str = "", retry_after: int = 5
+    ) -> None:
+        super().__init__(description, detail=detail)
+        self.retry_after = retry_after
+
+
+class StartRefused(KeyturnError):
+    """The server cannot start as configured; the description says what to do about it."""
+
+    code = "start_refused"

@@ -1,0 +1,156 @@
+"""The immutable values that requests see: what storage reads and every room above passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from keyturn.scope import Catalogue, Grant, ScopeSet
+
+ACTIVE = "active"
+DISABLED = "disabled"
+SUSPENDED = "suspended"
+EXPIRED = "expired"
+ROTATED = "rotated"
+REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A protected API: an audience, and the scopes it owns (RFC 8707)."""
+
+    identifier: str
+    scopes: Grant
+    environments: tuple[str, ...] = ()
+    """Environments whose tokens it takes; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant: its standing, its scopes and its resources."""
+
+    id: str
+    name: str
+    status: str
+    is_operator: bool
+    environments: tuple[str, ...]
+    catalogue: Catalogue
+    resources: tuple[Resource, ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """One of a client's secrets, as a hash; several may be valid at once."""
+
+    id: str
+    digest: bytes = field(repr=False)
+    expires_at: float | None
+    """Seconds since the epoch, because it is compared on every grant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Client:
+    """An OAuth client (RFC 6749 §2)."""
+
+    client_id: str
+    organization_id: str
+    environment: str
+    grant: Grant
+    audiences: tuple[str, ...]
+    token_endpoint_auth_method: str
+    grant_types: frozenset[str]
+    token_ttl: timedelta | None
+    status: str
+    secrets: tuple[ClientSecret, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ApiKey:
+    """A long-lived API key, without its secret."""
+
+    id: str
+    organization_id: str
+    environment: str | None
+    kind: str
+    scopes: ScopeSet
+    status: str
+    created_at: datetime
+    expires_at: datetime | None
+    allowed_ips: tuple[str, ...] = ()
+    allowed_domains: tuple[str, ...] = ()
+
+    def status_at(self, now: datetime) -> str:
+        """The stored status, or ``expired`` once the time has come."""
+        if self.status == ACTIVE and self.expires_at is not None and self.expires_at <= now:
+            return EXPIRED
+        return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a token request gets: computed once, then claims."""
+
+    scope: ScopeSet
+    audience: tuple[str, ...]
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A signed access token (RFC 9068), and what may be remembered of it."""
+
+    token: str = field(repr=False)
+    jti: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who carries out an administrative act, and from where."""
+
+    type: str
+    """``client``, ``api_key``, ``user`` or ``operator`` (the command line)."""
+    id: str
+    organization_id: str
+    is_operator: bool
+    scopes: ScopeSet
+    """What it holds, flat: nobody can give what they do not hold."""
+    environment: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the audit log (CONTRACT §6)."""
+
+    id: str
+    time: datetime
+    type: str
+    actor_type: str
+    actor_id: str | None
+    organization_id: str | None
+    target_type: str | None = None
+    target_id: str | None = None
+    outcome: str = "success"
+    reason: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something was changed: whoever holds it in memory lets it go."""
+
+    kind: str
+    """``client``, ``api_key``, ``organization``, ``signing_key`` or ``revoked_token``."""
+    id: str

@@ -1,0 +1,202 @@
+"""Settings: each knob, its unit, its variable (``KEYTURN_`` + the field's name in capitals).
+
+Read once by ``Settings.from_env``; a bad value stops the start and names the variable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os.path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.errors import StartRefused
+
+PREFIX = "KEYTURN_"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _issuer(value: str) -> str:
+    """An issuer identifier (RFC 8414 §2): https, no query, no fragment; http on loopback only."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("must be an absolute https URL")
+    if parts.query or parts.fragment or parts.username or value.endswith("/"):
+        raise ValueError("must have no query, fragment, user name or trailing slash")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("must be https unless the host is loopback")
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        number = int(value)
+        if not low <= number <= high:
+            raise ValueError(f"must lie between {low} and {high}")
+        return number
+
+    return read
+
+
+def _seconds(low: int, high: int) -> Callable[[str], timedelta]:
+    number = _number(low, high)
+    return lambda value: timedelta(seconds=number(value))
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part) for part in value.replace(",", " ").split())
+
+
+def _prefix(value: str) -> str:
+    if not value.replace("_", "").isalnum() or not value.isascii() or len(value) > 16:
+        raise ValueError("must be up to 16 letters, digits and underscores")
+    return value
+
+
+def _database(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+    return value
+
+
+def _knob(default: Any, read: Callable[[str], Any], doc: str, *, secret: bool = False) -> Any:
+    return field(
+        default=default, metadata={"read": read, "doc": doc, "secret": secret}, repr=not secret
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Each knob with its default; the table in ``docs/settings.md`` is printed from here."""
+
+    issuer: str = _knob(
+        "http://127.0.0.1:8000",
+        _issuer,
+        "The issuer identifier (RFC 8414 §2), exactly as clients and verifiers know it.",
+    )
+    database_url: str = _knob(
+        f"sqlite:///{os.path.abspath('instance/keyturn.db')}",
+        _database,
+        "`sqlite:///…` or `postgresql+psycopg://…`.",
+        secret=True,
+    )
+    keys_dir: str = _knob("keys", _text, "Where `master.key` lies.")
+    master_key: str | None = _knob(
+        None,
+        _text,
+        "The master key itself, 32 bytes in base64url; overrides the file.",
+        secret=True,
+    )
+    token_ttl: timedelta = _knob(
+        timedelta(seconds=900), _seconds(10, 86400), "Life of an access token, in seconds."
+    )
+    max_token_ttl: timedelta = _knob(
+        timedelta(days=1),
+        _seconds(10, 604800),
+        "The longest life a client may have set, in seconds; a replaced signing key stays "
+        "published this long.",
+    )
+    token_type: str = _knob(
+        "Bearer", _one_of("Bearer", "bearer"), "How `token_type` is spelt in answers."
+    )
+    scope_excess: str = _knob(
+        "refuse",
+        _one_of("refuse", "narrow"),
+        "A request for more scope than held: `refuse` (invalid_scope) or `narrow`.",
+    )
+    default_audience: str | None = _knob(
+        None, _text, "`aud` where no resource owns the granted scopes; default: the issuer."
+    )
+    key_prefix: str = _knob(
+        "kt", _prefix, "First part of API keys; client secrets have an `s` behind it."
+    )
+    signing_algorithm: str = _knob(
+        "ES256", _one_of("ES256", "EdDSA", "RS256"), "Algorithm of new signing keys."
+    )
+    signing_key_ttl: timedelta = _knob(
+        timedelta(days=90),
+        _seconds(3600, 315360000),
+        "Age at which the current signing key is replaced by the next, in seconds.",
+    )
+    trusted_proxies: tuple[Network, ...] = _knob(
+        (), _networks, "Networks whose `X-Forwarded-For` is believed; none by default."
+    )
+    directory_size: int = _knob(
+        50_000, _number(16, 10_000_000), "Clients and keys held in memory by each worker."
+    )
+    poll_interval: timedelta = _knob(
+        timedelta(milliseconds=250),
+        lambda value: timedelta(milliseconds=_number(20, 1000)(value)),
+        "How often a worker asks for changes made elsewhere, in milliseconds.",
+    )
+    max_stale: timedelta = _knob(
+        timedelta(seconds=60),
+        _seconds(1, 3600),
+        "How long known credentials are served while the database is away, in seconds.",
+    )
+    journal_dir: str = _knob(
+        "instance/journal", _text, "Where token events wait for the database."
+    )
+    journal_limit: int = _knob(
+        512 * 1024 * 1024,
+        _number(1024 * 1024, 1 << 40),
+        "Bytes the journal may hold before issuing is refused.",
+    )
+    database_pool: int = _knob(5, _number(1, 100), "Database connections of each worker.")
+    database_timeout: timedelta = _knob(
+        timedelta(seconds=5), _seconds(1, 60), "How long a statement may wait, in seconds."
+    )
+
+    @property
+    def audience(self) -> str:
+        """The audience where neither request nor scopes name one."""
+        return self.default_audience or self.issuer
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read every ``KEYTURN_`` variable. Raises StartRefused, naming the variable."""
+        knobs = {PREFIX + knob.name.upper(): knob for knob in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith(PREFIX) or name.startswith(PREFIX + "TEST_"):
+                continue
+            if name not in knobs:
+                raise StartRefused(f"{name}: no such setting; see docs/settings.md")
+            knob = knobs[name]
+            try:
+                values[knob.name] = knob.metadata["read"](text)
+            except ValueError as error:
+                shown = "" if knob.metadata["secret"] else f" (it is {text[:80]!r})"
+                raise StartRefused(f"{name}: {error}{shown}") from None
+        settings = cls(**values)
+        if settings.token_ttl > settings.max_token_ttl:
+            raise StartRefused(f"{PREFIX}TOKEN_TTL: must not exceed {PREFIX}MAX_TOKEN_TTL")
+        return settings
