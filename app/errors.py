@@ -14,10 +14,7 @@ class OAuthError(KeyturnError):
     """An error of the token, introspection and revocation endpoints (RFC 6749 §5.2)."""
 
     code = "invalid_request"
-    default = "The request is malformed"
-
-    def __init__(self, description: str = "", *, detail: str = "") -> None:
-        super().__init__(description or self.default, detail=detail)
+    default_description = "The request is malformed"
 
 
 class InvalidRequest(OAuthError):
@@ -28,38 +25,38 @@ class InvalidClient(OAuthError):
     """Client authentication failed; the one answer for every cause (RFC 6749 §5.2)."""
 
     code = "invalid_client"
-    default = "Client authentication failed"
+    default_description = "Client authentication failed"
 
     def __init__(self, *, detail: str = "") -> None:
-        super().__init__(self.default, detail=detail)
+        super().__init__(detail=detail)
 
 
 class UnauthorizedClient(OAuthError):
     """The authenticated client may not use this grant type (RFC 6749 §5.2)."""
 
     code = "unauthorized_client"
-    default = "The client may not use this grant type"
+    default_description = "The client may not use this grant type"
 
 
 class UnsupportedGrantType(OAuthError):
     """No such grant type here (RFC 6749 §5.2)."""
 
     code = "unsupported_grant_type"
-    default = "The grant type is not supported"
+    default_description = "The grant type is not supported"
 
 
 class ScopeRefused(OAuthError):
     """The scope is unknown, malformed or more than the client holds (RFC 6749 §5.2)."""
 
     code = "invalid_scope"
-    default = "The requested scope is invalid, unknown or exceeds what the client holds"
+    default_description = "The requested scope is invalid, unknown or exceeds what the client holds"
 
 
 class InvalidTarget(OAuthError):
     """The resource is unknown or not for this client (RFC 8707 §2)."""
 
     code = "invalid_target"
-    default = "The requested resource is unknown or not available to the client"
+    default_description = "The requested resource is unknown or not available to the client"
 
 
 class AdminError(KeyturnError):
@@ -67,9 +64,7 @@ class AdminError(KeyturnError):
 
     code = "invalid"
 
-    def __init__(
-        self, description: str, *, field: str | None = None, detail: str = ""
-    ) -> None:
+    def __init__(self, description: str, *, field: str | None = None, detail: str = "") -> None:
         super().__init__(description, detail=detail)
         self.field = field
 
@@ -111,7 +106,11 @@ class Unavailable(KeyturnError):
     code = "temporarily_unavailable"
 
     def __init__(
-        self, description: str = "Temporarily unavailable", *, detail: str = "", retry_after: int = 5
+        self,
+        description: str = "Temporarily unavailable",
+        *,
+        detail: str = "",
+        retry_after: int = 5,
     ) -> None:
         super().__init__(description, detail=detail)
         self.retry_after = retry_after

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from app.errors import StartRefused
 
 PREFIX = "KEYTURN_"
+CLIENT_SIDE = frozenset({"KEYTURN_CLIENT_ID", "KEYTURN_CLIENT_SECRET"})
+"""What services that obtain tokens read; not ours, but often set beside ours."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -162,9 +164,7 @@ class Settings:
         _seconds(1, 3600),
         "How long known credentials are served while the database is away, in seconds.",
     )
-    journal_dir: str = _knob(
-        "instance/journal", _text, "Where token events wait for the database."
-    )
+    journal_dir: str = _knob("instance/journal", _text, "Where token events wait for the database.")
     journal_limit: int = _knob(
         512 * 1024 * 1024,
         _number(1024 * 1024, 1 << 40),
@@ -186,7 +186,9 @@ class Settings:
         knobs = {PREFIX + knob.name.upper(): knob for knob in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environ.items():
-            if not name.startswith(PREFIX) or name.startswith(PREFIX + "TEST_"):
+            if not name.startswith(PREFIX) or name in CLIENT_SIDE:
+                continue
+            if name.startswith(PREFIX + "TEST_"):
                 continue
             if name not in knobs:
                 raise StartRefused(f"{name}: no such setting; see docs/settings.md")

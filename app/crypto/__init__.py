@@ -1,0 +1,1 @@
+"""CRYPTO: the keyring, its signers and the master key; knows bytes and keys, not OAuth."""

@@ -1,0 +1,29 @@
+"""Where two engines really exist: the narrow protocols between the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+Clock = Callable[[], datetime]
+"""Now, as an aware UTC datetime."""
+
+RandomBytes = Callable[[int], bytes]
+
+
+class EventSink(Protocol):
+    """Takes what must be remembered of a request, before its answer leaves."""
+
+    def append(self, line: bytes) -> None:
+        """Remember one line (JSON, ending in a newline). Raises Unavailable, never forgets."""
+
+
+class Signer(Protocol):
+    """Makes a compact JWS (RFC 7515 §3.1) of a payload."""
+
+    kid: str
+    algorithm: str
+
+    def sign(self, payload: bytes) -> str:
+        """The signed token, its header ``{"alg", "kid", "typ"}`` prepared once."""

@@ -1,0 +1,236 @@
+"""The directory: clients, keys and organizations as immutable records, read once and kept.
+
+A grant reads nothing from the database once its client is known here. Entries leave when the
+feed says so; nothing is guarded by a time to live alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, select
+
+from app.builtin import administration
+from app.records import ApiKey, Client, ClientSecret, Organization, Resource
+from app.settings import Settings
+from app.storage.feed import Feed
+from app.storage.memory import Recent
+from app.storage.models import (
+    ApiKeyRow,
+    ClientRow,
+    ClientSecretRow,
+    OrganizationRow,
+    ResourceRow,
+    RevokedTokenRow,
+    ScopeRow,
+)
+from app.storage.store import Store
+from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
+
+V = TypeVar("V")
+
+
+class Directory:
+    """Cached reads -> records. Every method may raise Unavailable."""
+
+    def __init__(self, store: Store, feed: Feed, settings: Settings) -> None:
+        self._store = store
+        self._feed = feed
+        self._clients: Recent[str, Client] = Recent(settings.directory_size)
+        self._keys: Recent[bytes, ApiKey] = Recent(settings.directory_size)
+        self._organizations: Recent[str, Organization] = Recent(settings.directory_size)
+        self._revoked: dict[str, float] | None = None
+        self._max_token_ttl = settings.max_token_ttl.total_seconds()
+        self._generation = 0
+        self._letting_go = threading.Lock()
+
+    # Reads ---------------------------------------------------------------------------------
+
+    def client(self, client_id: str) -> Client | None:
+        """The client as known here, else as the database has it."""
+        self._feed.require_fresh()
+        return self._clients.get(client_id) or self.client_now(client_id)
+
+    def client_now(self, client_id: str) -> Client | None:
+        """The client as the database has it at this moment."""
+        return self._read(self._clients, client_id, lambda: self._load_client(client_id))
+
+    def api_key(self, digest: bytes) -> ApiKey | None:
+        """The API key with this SHA-256, as known here, else as the database has it."""
+        self._feed.require_fresh()
+        return self._keys.get(digest) or self._read(
+            self._keys, digest, lambda: self._load_api_key(digest)
+        )
+
+    def organization(self, organization_id: str) -> Organization:
+        """The organization of a client or key; it exists, because the database says so."""
+        known = self._organizations.get(organization_id)
+        if known is None:
+            known = self._read(
+                self._organizations,
+                organization_id,
+                lambda: self._load_organization(organization_id),
+            )
+            if known is None:
+                raise LookupError(f"no organization {organization_id}")
+        return known
+
+    def is_revoked(self, jti: str) -> bool:
+        """Whether this token was revoked before its time (RFC 7009)."""
+        self._feed.require_fresh()
+        revoked = self._revoked
+        if revoked is None:
+            revoked = self._load_revoked()
+        return jti in revoked
+
+    def _read(self, cache: Recent[Any, V], key: Any, load: Callable[[], V | None]) -> V | None:
+        generation = self._generation
+        record = load()
+        with self._letting_go:
+            # A change that arrived meanwhile may be newer than what we read: do not keep it.
+            if record is not None and generation == self._generation:
+                cache.put(key, record)
+        return record
+
+    # Letting go (called by the feed) -------------------------------------------------------
+
+    def drop_client(self, client_id: str) -> None:
+        self._drop(self._clients, client_id)
+
+    def drop_api_key(self, digest: str) -> None:
+        self._drop(self._keys, bytes.fromhex(digest))
+
+    def drop_organization(self, organization_id: str) -> None:
+        self._drop(self._organizations, organization_id)
+
+    def note_revoked(self, jti: str) -> None:
+        with self._letting_go:
+            self._generation += 1
+            if self._revoked is not None:
+                # Its own expiry is not worth a read: no token outlives the longest life.
+                self._revoked[jti] = time.time() + self._max_token_ttl
+
+    def drop_everything(self) -> None:
+        with self._letting_go:
+            self._generation += 1
+            self._clients.clear()
+            self._keys.clear()
+            self._organizations.clear()
+            self._revoked = None
+
+    def _drop(self, cache: Recent[Any, Any], key: Any) -> None:
+        with self._letting_go:
+            self._generation += 1
+            cache.drop(key)
+
+    # Loads ---------------------------------------------------------------------------------
+
+    def _load_client(self, client_id: str) -> Client | None:
+        with self._store.connect() as connection:
+            row = connection.execute(_CLIENT, {"client_id": client_id}).one_or_none()
+            if row is None:
+                return None
+            secrets = connection.execute(_SECRETS, {"client_id": client_id}).all()
+        return Client(
+            client_id=row.client_id,
+            organization_id=row.organization_id,
+            environment=row.environment,
+            grant=Grant.of(row.scopes),
+            audiences=tuple(row.audiences),
+            token_endpoint_auth_method=row.token_endpoint_auth_method,
+            grant_types=frozenset(row.grant_types),
+            token_ttl=None if row.token_ttl is None else timedelta(seconds=row.token_ttl),
+            status=row.status,
+            secrets=tuple(
+                ClientSecret(s.id, bytes(s.digest), s.expires_at and s.expires_at.timestamp())
+                for s in secrets
+            ),
+        )
+
+    def _load_api_key(self, digest: bytes) -> ApiKey | None:
+        with self._store.connect() as connection:
+            row = connection.execute(_API_KEY, {"digest": digest}).one_or_none()
+        return None if row is None else api_key_record(row)
+
+    def _load_organization(self, organization_id: str) -> Organization | None:
+        bound = {"organization_id": organization_id}
+        with self._store.connect() as connection:
+            row = connection.execute(_ORGANIZATION, bound).one_or_none()
+            if row is None:
+                return None
+            scopes = connection.execute(_SCOPES, bound).all()
+            resources = connection.execute(_RESOURCES, bound).all()
+        declared = {
+            s.name: Declared(s.name, s.description, frozenset(s.implies), s.public) for s in scopes
+        }
+        return Organization(
+            id=row.id,
+            name=row.name,
+            status=row.status,
+            is_operator=row.is_operator,
+            environments=tuple(row.environments),
+            catalogue=Catalogue(declared | dict(administration(operator=row.is_operator))),
+            resources=tuple(
+                Resource(r.identifier, Grant.of(r.scopes), tuple(r.environments)) for r in resources
+            ),
+        )
+
+    def _load_revoked(self) -> dict[str, float]:
+        generation = self._generation
+        with self._store.connect() as connection:
+            rows = connection.execute(_REVOKED, {"now": datetime.now(UTC)})
+            revoked = {row.jti: row.expires_at.timestamp() for row in rows}
+        with self._letting_go:
+            if generation == self._generation:
+                self._revoked = revoked
+        return revoked
+
+    def forget_expired(self, now: float) -> None:
+        """Drop the revoked tokens that have expired since."""
+        if self._revoked is not None:
+            for jti in [jti for jti, expires_at in list(self._revoked.items()) if expires_at < now]:
+                self._revoked.pop(jti, None)
+
+
+def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
+    """An API key's row as the record that requests see."""
+    return ApiKey(
+        id=row.id,
+        organization_id=row.organization_id,
+        environment=row.environment,
+        kind=row.kind,
+        scopes=ScopeSet.of(row.scopes),
+        status=row.status,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        allowed_ips=tuple(row.allowed_ips),
+        allowed_domains=tuple(row.allowed_domains),
+    )
+
+
+def _statements() -> tuple[Any, ...]:
+    from sqlalchemy import bindparam
+
+    client, secret, key = ClientRow.__table__, ClientSecretRow.__table__, ApiKeyRow.__table__
+    organization, scope = OrganizationRow.__table__, ScopeRow.__table__
+    resource, revoked = ResourceRow.__table__, RevokedTokenRow.__table__
+    return (
+        select(client).where(client.c.client_id == bindparam("client_id")),
+        select(secret)
+        .where(secret.c.client_id == bindparam("client_id"), secret.c.revoked_at.is_(None))
+        .order_by(secret.c.id.desc()),
+        select(key).where(key.c.digest == bindparam("digest")),
+        select(organization).where(organization.c.id == bindparam("organization_id")),
+        select(scope).where(scope.c.organization_id == bindparam("organization_id")),
+        select(resource)
+        .where(resource.c.organization_id == bindparam("organization_id"))
+        .order_by(resource.c.identifier),
+        select(revoked).where(revoked.c.expires_at > bindparam("now")),
+    )
+
+
+_CLIENT, _SECRETS, _API_KEY, _ORGANIZATION, _SCOPES, _RESOURCES, _REVOKED = _statements()

@@ -1,0 +1,99 @@
+"""The feed of changes: what another worker or node changed, seen here within one poll.
+
+Sequences come from one row that stays locked until its writer commits (``feed_head``), so they
+are gapless and become visible in order: there is no row that commits late behind a reader.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from app.errors import Unavailable
+from app.records import Change
+from app.settings import Settings
+from app.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 10_000
+
+
+class Feed:
+    """Follows the changes and hands each to whoever holds that kind in memory."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._interval = settings.poll_interval.total_seconds()
+        self._max_stale = settings.max_stale.total_seconds()
+        self._drop: Mapping[str, Callable[[str], None]] = {}
+        self._reset: Sequence[Callable[[], None]] = ()
+        self._position: int | None = None
+        self._synced = 0.0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        store.on_commit(self.apply)
+
+    def deliver_to(
+        self, drop: Mapping[str, Callable[[str], None]], reset: Sequence[Callable[[], None]]
+    ) -> None:
+        """Say who drops what: by kind of change, and everything when the trail is lost."""
+        self._drop, self._reset = drop, reset
+
+    def start(self) -> None:
+        """Follow the feed in the background. Called once in each serving process."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def require_fresh(self) -> None:
+        """Raise Unavailable when the database has been away for longer than is bearable."""
+        if time.monotonic() - self._synced > self._max_stale:
+            self.poll()
+
+    def poll(self) -> None:
+        """Apply what has changed since the last poll. Raises Unavailable."""
+        with self._lock:
+            started = time.monotonic()
+            if self._position is None:
+                self._position = self._store.feed_head()
+                self._lose_everything()
+            while changes := self._store.changes_after(self._position, BATCH):
+                if changes[0][0] != self._position + 1:
+                    # Pruned while we were away: what changed is not known any more.
+                    self._position = self._store.feed_head()
+                    self._lose_everything()
+                    continue
+                self.apply([change for _, change in changes])
+                self._position = changes[-1][0]
+            self._synced = started
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Let go of what was changed; also called at once for this process's own commits."""
+        for change in changes:
+            drop = self._drop.get(change.kind)
+            if drop is not None:
+                drop(change.id)
+
+    def _lose_everything(self) -> None:
+        for reset in self._reset:
+            reset()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._interval):
+            try:
+                self.poll()
+            except Unavailable as error:
+                log.warning("the change feed is out of reach: %s", error.detail)
+            except Exception:
+                # A thread that died in silence would serve stale records for ever.
+                log.exception("the change feed failed")

@@ -1,0 +1,27 @@
+"""The tables (Flask-SQLAlchemy). Columns only: what is done with them is in the modules above."""
+
+from app.storage.models.base import Base, db
+from app.storage.models.catalogue import PresetRow, ResourceRow, ScopeRow
+from app.storage.models.credentials import ApiKeyRow, ClientRow, ClientSecretRow
+from app.storage.models.ledger import AuditEventRow, ChangeRow, FeedHeadRow, RevokedTokenRow
+from app.storage.models.signing import SigningKeyRow
+from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
+
+__all__ = [
+    "ApiKeyRow",
+    "AuditEventRow",
+    "Base",
+    "ChangeRow",
+    "ClientRow",
+    "ClientSecretRow",
+    "FeedHeadRow",
+    "OrganizationRow",
+    "PlanRow",
+    "PresetRow",
+    "ResourceRow",
+    "RevokedTokenRow",
+    "ScopeRow",
+    "SigningKeyRow",
+    "UserRow",
+    "db",
+]

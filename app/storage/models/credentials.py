@@ -1,0 +1,90 @@
+"""Clients with their secrets, and API keys: hashes only, never what was shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import Base
+
+
+class ClientRow(Base):
+    __tablename__ = "clients"
+    __table_args__ = (Index(None, "organization_id", "client_id"),)
+
+    client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(Text)
+    environment: Mapped[str] = mapped_column(String(32))
+    scopes: Mapped[list[str]]
+    """As granted: wildcards are kept, and expanded against the catalogue when used."""
+    preset: Mapped[str | None] = mapped_column(String(64))
+    audiences: Mapped[list[str]]
+    """Resources it may name; []: every resource of its organization."""
+    grant_types: Mapped[list[str]]
+    token_endpoint_auth_method: Mapped[str] = mapped_column(String(40))
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    jwks_uri: Mapped[str | None] = mapped_column(Text)
+    token_ttl: Mapped[int | None]
+    """Seconds; None: the installation's default."""
+    status: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    created_by: Mapped[str | None] = mapped_column(String(64))
+    updated_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+class ClientSecretRow(Base):
+    __tablename__ = "client_secrets"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    client_id: Mapped[str] = mapped_column(
+        ForeignKey("clients.client_id", ondelete="CASCADE"), index=True
+    )
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    prefix: Mapped[str] = mapped_column(String(40))
+    last_four: Mapped[str] = mapped_column(String(4))
+    note: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str | None] = mapped_column(String(64))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class ApiKeyRow(Base):
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        Index(None, "organization_id", "id"),
+        Index(None, "organization_id", "status"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(Text)
+    environment: Mapped[str | None] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(16))
+    scopes: Mapped[list[str]]
+    """Flat and literal: a later edit of preset or catalogue does not widen an old key (S2-28)."""
+    preset: Mapped[str | None] = mapped_column(String(64))
+    allowed_ips: Mapped[list[str]]
+    allowed_domains: Mapped[list[str]]
+    rate_limits: Mapped[list[dict[str, Any]]]
+    status: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    prefix: Mapped[str] = mapped_column(String(40))
+    last_four: Mapped[str] = mapped_column(String(4))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None] = mapped_column(String(200))
+    rotated_from: Mapped[str | None] = mapped_column(String(40))
+    rotated_to: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime]
+    created_by: Mapped[str | None] = mapped_column(String(64))
+    updated_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]

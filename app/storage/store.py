@@ -1,0 +1,214 @@
+"""The database: one engine, and transactions in which record, event and change stand together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event, func, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from app.ids import event_id
+from app.errors import Conflict, Unavailable
+from app.ports import Clock
+from app.records import Actor, Change, Event
+from app.settings import Settings
+from app.storage.models import AuditEventRow, ChangeRow, FeedHeadRow
+
+log = logging.getLogger(__name__)
+
+FEED = 1
+"""Key of the feed's one row."""
+
+Listener = Callable[[Sequence[Change]], None]
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Bounded waits on both engines: no request hangs on a slow database."""
+    seconds = settings.database_timeout.total_seconds()
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if settings.database_url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": seconds}
+    else:
+        options |= {"pool_size": settings.database_pool, "max_overflow": 0, "pool_timeout": seconds}
+        options["connect_args"] = {
+            "connect_timeout": max(2, round(seconds)),
+            "options": f"-c statement_timeout={seconds * 1000:.0f}",
+        }
+    return options
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Readers beside one writer (WAL), and write transactions that lock when they begin.
+
+    sqlite3's own BEGIN is deferred: two writers that first read would both fail to upgrade.
+    """
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Transaction:
+    """One use case: its session, and what it leaves behind when it commits."""
+
+    def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
+        self.session = session
+        self.actor = actor
+        self.now = clock()
+        self.changes: list[Change] = []
+        self.events: list[Event] = []
+
+    def changed(self, kind: str, subject_id: str) -> None:
+        """Tell every worker to let go of what it holds of this."""
+        self.changes.append(Change(kind, subject_id))
+
+    def record(
+        self,
+        type: str,
+        target_type: str,
+        target_id: str,
+        *,
+        organization_id: str | None = None,
+        reason: str | None = None,
+        **details: Any,
+    ) -> None:
+        """Write an audit event in this transaction. Details never hold a secret."""
+        self.events.append(
+            Event(
+                id=event_id(round(self.now.timestamp() * 1_000_000) * 1000),
+                time=self.now,
+                type=type,
+                actor_type=self.actor.type,
+                actor_id=self.actor.id,
+                organization_id=organization_id or self.actor.organization_id,
+                target_type=target_type,
+                target_id=target_id,
+                reason=reason,
+                ip=self.actor.ip,
+                user_agent=self.actor.user_agent,
+                request_id=self.actor.request_id,
+                details=details,
+            )
+        )
+
+    def _write_ledger(self) -> None:
+        if self.events:
+            self.session.execute(insert(AuditEventRow), [event_row(event) for event in self.events])
+        if self.changes:
+            # The last statement before the commit, so the lock on the feed is held briefly.
+            last = self.session.execute(
+                update(FeedHeadRow)
+                .where(FeedHeadRow.id == FEED)
+                .values(sequence=FeedHeadRow.sequence + len(self.changes))
+                .returning(FeedHeadRow.sequence)
+            ).scalar_one()
+            first = last - len(self.changes) + 1
+            rows = [
+                {
+                    "sequence": n,
+                    "kind": change.kind,
+                    "subject_id": change.id,
+                    "created_at": self.now,
+                }
+                for n, change in enumerate(self.changes, first)
+            ]
+            self.session.execute(insert(ChangeRow), rows)
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    """An event as a row of ``audit_events``."""
+    return {name: getattr(event, name) for name in Event.__dataclass_fields__} | {
+        "details": dict(event.details)
+    }
+
+
+class Store:
+    """Opens transactions and readings; whatever is wrong with the database is ``Unavailable``."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._listeners: list[Listener] = []
+
+    def on_commit(self, listener: Listener) -> None:
+        """Call ``listener`` with a transaction's changes at once after it commits here."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Transaction]:
+        """Everything in the block is written, or nothing. Raises Unavailable and Conflict."""
+        with _database_errors(), Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                work = Transaction(session, actor, self.clock)
+                yield work
+                session.flush()
+                work._write_ledger()
+            for listener in self._listeners if work.changes else ():
+                listener(work.changes)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads. Raises Unavailable."""
+        with _database_errors(), self.connect() as connection, Session(connection) as session:
+            yield session
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection that only reads, for the directory: no ORM. Raises Unavailable."""
+        with (
+            _database_errors(),
+            self.engine.connect().execution_options(reading=True) as connection,
+        ):
+            yield connection
+
+    def feed_head(self) -> int:
+        """The last sequence that is visible."""
+        with self.connect() as connection:
+            return connection.execute(
+                select(FeedHeadRow.sequence).where(FeedHeadRow.id == FEED)
+            ).scalar_one()
+
+    def changes_after(self, sequence: int, limit: int = 10_000) -> list[tuple[int, Change]]:
+        """The next changes behind ``sequence``, in order."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                select(ChangeRow.sequence, ChangeRow.kind, ChangeRow.subject_id)
+                .where(ChangeRow.sequence > sequence)
+                .order_by(ChangeRow.sequence)
+                .limit(limit)
+            )
+            return [(row.sequence, Change(row.kind, row.subject_id)) for row in rows]
+
+    def oldest_change(self) -> int | None:
+        """The first sequence still kept."""
+        with self.connect() as connection:
+            return connection.execute(select(func.min(ChangeRow.sequence))).scalar_one()
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict("It meets something that exists already", detail=str(error.orig)) from error
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable(detail=f"database: {type(error).__name__}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(detail="database: connection lost") from error
+        raise
