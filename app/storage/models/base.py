@@ -49,4 +49,6 @@ class Base(DeclarativeBase):
     }
 
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+db = SQLAlchemy(metadata=Base.metadata)
+"""The extension: engine, sessions and migrations. The models are plain SQLAlchemy classes over
+its metadata, so that they are fully typed."""
