@@ -1,1 +1,95 @@
+r"""Keyturn: verify scoped JWTs and API keys by one call.
+
+A resource server makes one `Verifier` and shows it every Authorization header:
+
+>>> from keyturn import CredentialRefused, Verifier
+>>> verifier = Verifier("https://auth.example.com", audience="https://api.example.com")
+>>> try:
+...     principal = verifier.verify("Bearer kt_live_mistyped")
+...     principal.require("bookings:read")
+... except CredentialRefused as refused:
+...     print(refused.status, refused.reason, refused.challenge_for("api"), sep="\n")
+401
+malformed
+Bearer realm="api", error="invalid_token", error_description="The credential is not valid"
+
+Tokens are verified offline, by the issuer's published keys. API keys need the API's own credentials
+at the issuer (`client_id`, `client_secret`); an answer about a key is remembered for seconds.
+Framework glue is in `keyturn.flask`.
+"""
+
+from keyturn.apikey import (
+    BASE36,
+    BASE62,
+    DEFAULT_API_KEY,
+    DEFAULT_CLIENT_SECRET,
+    KeyParts,
+    KeyTemplate,
+    key_digest,
+    last_four,
+    mask_keys,
+    prefix_of,
+)
+from keyturn.bearer import Verifier
+from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
+from keyturn.errors import (
+    BadChecksum,
+    CredentialMalformed,
+    CredentialMissing,
+    CredentialRefused,
+    InsufficientScope,
+    InvalidScope,
+    InvalidToken,
+    KeyturnError,
+    MalformedKey,
+    Reason,
+    RestrictionRefused,
+    VerifierUnavailable,
+)
+from keyturn.jwk import VerificationKey
+from keyturn.jwks import FixedKeys, JwksUrl, KeySource
+from keyturn.principal import Principal
+from keyturn.restrictions import Restrictions
+from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
+from keyturn.verify import TokenVerifier
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "BASE36",
+    "BASE62",
+    "DEFAULT_API_KEY",
+    "DEFAULT_CLIENT_SECRET",
+    "UNSAFE_ANY_AUDIENCE",
+    "AccessTokenClaims",
+    "BadChecksum",
+    "Catalogue",
+    "CredentialMalformed",
+    "CredentialMissing",
+    "CredentialRefused",
+    "Declared",
+    "FixedKeys",
+    "Grant",
+    "InsufficientScope",
+    "InvalidScope",
+    "InvalidToken",
+    "JwksUrl",
+    "KeyParts",
+    "KeySource",
+    "KeyTemplate",
+    "KeyturnError",
+    "MalformedKey",
+    "Principal",
+    "Reason",
+    "RestrictionRefused",
+    "Restrictions",
+    "ScopeSet",
+    "TokenVerifier",
+    "VerificationKey",
+    "Verifier",
+    "VerifierUnavailable",
+    "key_digest",
+    "last_four",
+    "mask_keys",
+    "prefix_of",
+]

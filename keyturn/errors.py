@@ -90,6 +90,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "quota_exceeded"
     PLAN_LIMIT = "plan_limit"
     ORG_REQUIRED = "org_required"
+    PROOF_REQUIRED = "proof_required"  # bound to a key (cnf) that a bearer does not prove to have
     UNAVAILABLE = "unavailable"
 
 

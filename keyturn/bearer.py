@@ -1,0 +1,245 @@
+"""Verifier: an Authorization header in, a Principal or a refusal out (RFC 6750 §2.1)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate
+from keyturn.claims import Audiences, accepted_audiences, meant_for
+from keyturn.discovery import Discovery
+from keyturn.errors import (
+    BadChecksum,
+    CredentialMalformed,
+    CredentialMissing,
+    InvalidToken,
+    MalformedKey,
+    Reason,
+)
+from keyturn.fetch import DEFAULT_TIMEOUT, Fetch, require_safe_url
+from keyturn.introspect import Introspection, Introspector
+from keyturn.jwk import DEFAULT_ALGORITHMS
+from keyturn.jwks import JwksUrl, KeySource
+from keyturn.principal import Principal
+from keyturn.restrictions import IPAddress
+from keyturn.verdicts import DEFAULT_MAX_STALENESS, Verdicts
+from keyturn.verify import DEFAULT_LEEWAY, MAX_TOKEN_LENGTH, TokenVerifier
+
+if TYPE_CHECKING:
+    import httpx
+
+_MAX_HEADER = MAX_TOKEN_LENGTH + 64
+_MAX_OPAQUE_KEY = 512
+# One scheme, spaces, one token68 and nothing else (RFC 6750 §2.1). The scheme in any case (RFC 9110
+# §11.1). No control character, comma or second token fits.
+_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
+_OTHER_SCHEME = re.compile(r"(?!(?i:bearer) )[A-Za-z0-9!#$%&'*+.^_`|~-]+ +\S.*")
+
+
+class Verifier:
+    """Takes tokens (offline, by the issuer's keys) and API keys (online, remembered for seconds).
+
+    >>> verifier = Verifier("https://auth.example.com", audience="https://api.example.com")
+    >>> verifier.verify(None)
+    Traceback (most recent call last):
+    keyturn.errors.CredentialMissing: Authorization header is missing
+
+    Nothing is asked of the issuer before the first token comes. Thread-safe; make one per process.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str | Audiences,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        *,
+        key_templates: Collection[KeyTemplate] = (DEFAULT_API_KEY,),
+        environment: str | None = None,
+        algorithms: Collection[str] = DEFAULT_ALGORITHMS,
+        leeway: timedelta = DEFAULT_LEEWAY,
+        max_staleness: timedelta = DEFAULT_MAX_STALENESS,
+        allow_missing_origin: bool = False,
+        jwks_uri: str | None = None,
+        introspection_endpoint: str | None = None,
+        keys: KeySource | None = None,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        http_client: httpx.Client | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Only `issuer` and `audience` are required. Raises ValueError for settings that cannot be.
+
+        client_id, client_secret: this API's own credentials at the issuer, with the scope
+            `keyturn:introspect`; without them API keys are refused.
+        key_templates: the forms of key that are taken; empty: any opaque key, at the price of a
+            question to the issuer for every guess.
+        environment: the one environment whose credentials are taken, for instance "live".
+        max_staleness: how long an answer about a key may be used; at most a minute.
+        allow_missing_origin: let a key that is bound to domains be used without an Origin header.
+        jwks_uri, introspection_endpoint: where to ask, if not where the issuer's metadata says.
+        keys: where verification keys come from, if not from the issuer.
+        """
+        require_safe_url(issuer, "issuer")
+        if "?" in issuer:
+            raise ValueError("issuer: has no query (RFC 8414 §2)")
+        if (client_id is None) != (client_secret is None):
+            raise ValueError("client_id and client_secret: both or none")
+        self.issuer = issuer
+        self.environment = environment
+        self._audiences = accepted_audiences(audience)
+        # The longest prefix first: "sk" must not claim the keys of "sk_rsv".
+        self._templates = sorted(key_templates, key=lambda t: len(t.prefix), reverse=True)
+        self._allow_missing_origin = allow_missing_origin
+        self._clock = clock
+        self._fetch = Fetch(timeout, http_client)
+        discovery = Discovery(issuer, self._fetch, monotonic=monotonic)
+        self._tokens = TokenVerifier(
+            issuer=issuer,
+            audience=audience,
+            keys=keys
+            or JwksUrl(
+                jwks_uri or discovery.jwks_uri,
+                algorithms=algorithms,
+                fetch=self._fetch,
+                monotonic=monotonic,
+            ),
+            algorithms=algorithms,
+            leeway=leeway,
+            clock=clock,
+        )
+        self._verdicts: Verdicts | None = None
+        if client_id is not None and client_secret is not None:
+            endpoint = introspection_endpoint
+            if endpoint is not None:
+                require_safe_url(endpoint, "introspection_endpoint")
+            self._verdicts = Verdicts(
+                Introspector(
+                    (lambda: endpoint) if endpoint else discovery.introspection_endpoint,
+                    client_id,
+                    client_secret,
+                    self._fetch,
+                ).ask,
+                max_staleness,
+                patience=2 * timeout,
+                monotonic=monotonic,
+            )
+
+    def verify(
+        self,
+        authorization: str | None,
+        *,
+        ip: str | IPAddress | None = None,
+        origin: str | None = None,
+        required_scope: str = "",
+    ) -> Principal:
+        """Who presents this Authorization header. Raises CredentialRefused.
+
+        `ip` is the caller's address as far as it can be believed, `origin` the Origin header: a key
+        that is bound to networks or domains is refused when they are not given. `required_scope` is
+        one scope or several, separated by spaces.
+        """
+        credential = _credential(authorization)
+        # A JWS has two dots, our keys have none; whatever has more is no token of ours.
+        if credential.count(".") == 2:
+            principal = self._of_token(credential)
+        else:
+            principal = self._of_key(credential, ip, origin)
+        if required_scope:
+            principal.require(*required_scope.split(" "))
+        return principal
+
+    def close(self) -> None:
+        """Close the connections to the issuer."""
+        self._fetch.close()
+
+    def _of_token(self, token: str) -> Principal:
+        claims = self._tokens.verify(token)
+        if claims.cnf is not None:
+            # Bound to a key or a certificate that a bearer does not show: it may be a stolen one.
+            raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{claims.jti!a} is bound")
+        self._require_environment(claims.env)
+        return Principal(
+            "client",
+            claims.sub,
+            claims.client_id,
+            claims.org,
+            claims.env,
+            claims.scope,
+            datetime.fromtimestamp(claims.exp, UTC),
+            claims.aud,
+            claims.raw,
+        )
+
+    def _of_key(self, key: str, ip: str | IPAddress | None, origin: str | None) -> Principal:
+        written = self._read_key(key)
+        if self._verdicts is None:
+            raise InvalidToken(Reason.WRONG_TYPE, detail="takes no keys: has no client_id")
+        found = self._verdicts.on(key)
+        if found is None:
+            raise InvalidToken(Reason.INACTIVE)
+        self._check_key(found, written)
+        found.restrictions.check(ip, origin, allow_missing_origin=self._allow_missing_origin)
+        return Principal(
+            "api_key",
+            found.client_id,
+            found.client_id,
+            found.org,
+            found.env,
+            found.scope,
+            datetime.fromtimestamp(found.exp, UTC) if found.exp is not None else None,
+            found.aud,
+            found.raw,
+        )
+
+    def _read_key(self, key: str) -> str | None:
+        """The environment a key names; all that can be refused without asking is refused here."""
+        if not self._templates:
+            if len(key) > _MAX_OPAQUE_KEY:
+                raise InvalidToken(Reason.TOO_LARGE, detail=f"{len(key)} characters")
+            return None
+        for template in self._templates:
+            if template.recognizes(key):
+                try:
+                    written = template.read(key).environment
+                except MalformedKey as error:
+                    bad = isinstance(error, BadChecksum)
+                    reason = Reason.BAD_CHECKSUM if bad else Reason.MALFORMED
+                    raise InvalidToken(reason, detail=error.detail) from None
+                if written is not None:
+                    self._require_environment(written)
+                return written
+        raise InvalidToken(Reason.MALFORMED, detail="neither a token nor a known form of key")
+
+    def _check_key(self, found: Introspection, written: str | None) -> None:
+        now = self._clock().timestamp()
+        if found.iss is not None and found.iss != self.issuer:
+            raise InvalidToken(Reason.WRONG_ISSUER, detail=f"issued by {found.iss!a}")
+        if found.aud and not meant_for(found.aud, self._audiences):
+            raise InvalidToken(Reason.WRONG_AUDIENCE, detail=f"meant for {found.aud!a}")
+        if found.exp is not None and now >= found.exp:
+            raise InvalidToken(Reason.EXPIRED, detail=f"{found.client_id!a} at {found.exp}")
+        if found.nbf is not None and now < found.nbf:
+            raise InvalidToken(Reason.NOT_YET_VALID, detail=f"{found.client_id!a} at {found.nbf}")
+        if written is not None and found.env != written:
+            raise InvalidToken(Reason.ENVIRONMENT_MISMATCH, detail=f"is of {found.env!a}")
+        self._require_environment(found.env)
+
+    def _require_environment(self, environment: str | None) -> None:
+        if self.environment is not None and environment != self.environment:
+            raise InvalidToken(Reason.ENVIRONMENT_MISMATCH, detail=f"is of {environment!a}")
+
+
+def _credential(authorization: str | None) -> str:
+    if not authorization:
+        raise CredentialMissing
+    if len(authorization) > _MAX_HEADER:
+        raise InvalidToken(Reason.TOO_LARGE, detail=f"{len(authorization)} characters")
+    found = _BEARER.fullmatch(authorization)
+    if found is None:
+        other = _OTHER_SCHEME.fullmatch(authorization) is not None
+        raise CredentialMalformed(other_scheme=other)
+    return found[1]

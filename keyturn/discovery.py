@@ -1,0 +1,106 @@
+"""Where an issuer's endpoints are: its metadata, read and remembered (RFC 8414)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+from keyturn import wire
+from keyturn.fetch import Fetch, FetchFailed, require_safe_url
+
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+DEFAULT_LIFETIME = timedelta(hours=1)
+_RETRY_AFTER = 5.0
+
+
+def metadata_url(issuer: str) -> str:
+    """The address of an issuer's metadata; a path of the issuer goes behind the well-known part.
+
+    >>> metadata_url("https://example.com/tenant1")
+    'https://example.com/.well-known/oauth-authorization-server/tenant1'
+    """
+    parts = urlsplit(issuer)
+    path = WELL_KNOWN + parts.path.rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is used of the document."""
+
+    jwks_uri: str
+    introspection_endpoint: str | None
+
+    @classmethod
+    def read(cls, body: bytes, issuer: str) -> Metadata:
+        """Raises FetchFailed when it is another issuer's, or not a metadata document."""
+        try:
+            members = wire.json_object(body)
+            # RFC 8414 §3.3: identical, or it must not be used: this is what stops a mix-up.
+            if members.get("issuer") != issuer:
+                raise FetchFailed(detail=f"metadata of another issuer than {issuer}")
+            endpoint = wire.optional_text(members, "introspection_endpoint")
+            return cls(
+                require_safe_url(wire.text(members, "jwks_uri"), "jwks_uri"),
+                endpoint and require_safe_url(endpoint, "introspection_endpoint"),
+            )
+        except (wire.Unreadable, ValueError) as error:
+            detail = error.detail if isinstance(error, wire.Unreadable) else str(error)
+            raise FetchFailed(detail=f"metadata of {issuer}: {detail}") from None
+
+
+class Discovery:
+    """An issuer's metadata, asked for when it is needed and once an hour; kept when that fails."""
+
+    def __init__(
+        self,
+        issuer: str,
+        fetch: Fetch,
+        lifetime: timedelta = DEFAULT_LIFETIME,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._issuer = issuer
+        self._fetch = fetch
+        self._lifetime = lifetime.total_seconds()
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._held: Metadata | None = None
+        self._due_at = 0.0
+
+    def jwks_uri(self) -> str:
+        """Where the keys are. Raises FetchFailed."""
+        return self._metadata().jwks_uri
+
+    def introspection_endpoint(self) -> str:
+        """Where tokens and keys are asked about. Raises FetchFailed."""
+        endpoint = self._metadata().introspection_endpoint
+        if endpoint is None:
+            raise FetchFailed(detail=f"{self._issuer} has no introspection endpoint")
+        return endpoint
+
+    def _metadata(self) -> Metadata:
+        held = self._held
+        if held is not None and self._monotonic() < self._due_at:
+            return held
+        with self._lock:
+            if self._held is not None and self._monotonic() < self._due_at:
+                return self._held
+            try:
+                self._held = self._ask()
+                self._due_at = self._monotonic() + self._lifetime
+            except FetchFailed:
+                if self._held is None:
+                    raise
+                self._due_at = self._monotonic() + _RETRY_AFTER
+            return self._held
+
+    def _ask(self) -> Metadata:
+        url = metadata_url(self._issuer)
+        answer = self._fetch.get(url)
+        if answer.status != 200:
+            raise FetchFailed(detail=f"GET {url}: status {answer.status}")
+        return Metadata.read(answer.body, self._issuer)

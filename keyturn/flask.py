@@ -1,0 +1,110 @@
+"""Guard Flask views by scope; the one module here that imports a framework.
+
+from keyturn import Verifier
+from keyturn.flask import current_principal, register_refusals, require_scope
+
+verifier = Verifier("https://auth.example.com", audience="https://api.example.com")
+register_refusals(app)
+
+@app.get("/bookings")
+@require_scope(verifier, "bookings:read")
+def bookings():
+    return bookings_of(current_principal.organization)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+from flask import Flask, Response, current_app, g, jsonify, request
+from werkzeug.local import LocalProxy
+
+from keyturn.bearer import Verifier
+from keyturn.errors import CredentialRefused
+from keyturn.principal import Principal
+
+log = logging.getLogger("keyturn")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _principal() -> Principal:
+    principal = g.get("keyturn_principal")
+    if principal is None:
+        raise RuntimeError("no principal: this view has no @require_scope")
+    return cast(Principal, principal)
+
+
+current_principal: Principal = cast(Principal, LocalProxy(_principal))
+"""Who presents the current request; RuntimeError where nothing was verified."""
+
+
+def require_scope(verifier: Verifier, *scopes: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a request through to the view if its credential holds all these scopes; none: any valid
+    one.
+
+    Raises CredentialRefused, which `register_refusals` turns into an answer. The caller's address
+    is `request.remote_addr`: behind a proxy, tell Flask how many to trust (werkzeug's ProxyFix).
+    """
+    required = " ".join(scopes)
+
+    def guard(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            g.keyturn_principal = verifier.verify(
+                request.headers.get("Authorization"),
+                ip=request.remote_addr,
+                origin=request.headers.get("Origin"),
+                required_scope=required,
+            )
+            return cast(R, current_app.ensure_sync(view)(*args, **kwargs))
+
+        return guarded
+
+    return guard
+
+
+def register_refusals(
+    app: Flask, *, realm: str = "api", request_id: Callable[[], str | None] = lambda: None
+) -> None:
+    """Answer every CredentialRefused in this app as JSON, and log why.
+
+    The caller reads `{"error": {"code", "message", "request_id"}}`; the exact reason is in the log
+    only, under the logger `keyturn`, with the id that `request_id` gives.
+    """
+
+    def answer(refused: CredentialRefused) -> Response:
+        identifier = request_id()
+        log.info(
+            "refused %s %s: %s %s (%s)",
+            request.method,
+            request.path.encode("ascii", "backslashreplace").decode(),
+            refused.reason,
+            refused.detail,
+            identifier,
+        )
+        return refusal(refused, realm=realm, request_id=identifier)
+
+    app.register_error_handler(CredentialRefused, answer)
+
+
+def refusal(
+    refused: CredentialRefused, *, realm: str = "api", request_id: str | None = None
+) -> Response:
+    """The answer to one refusal (RFC 6750 §3), for those who register handlers of their own."""
+    error: dict[str, Any] = {"code": refused.code, "message": refused.description}
+    if request_id is not None:
+        error["request_id"] = request_id
+    response = jsonify(error=error)
+    response.status_code = refused.status
+    response.headers["Cache-Control"] = "no-store"
+    challenge = refused.challenge_for(realm)
+    if challenge is not None:
+        response.headers["WWW-Authenticate"] = challenge
+    if refused.retry_after is not None:
+        response.headers["Retry-After"] = str(refused.retry_after)
+    return response

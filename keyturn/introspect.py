@@ -1,0 +1,106 @@
+"""Ask the issuer whether a credential is active, and what it may (RFC 7662)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from keyturn import wire
+from keyturn.errors import InvalidScope, VerifierUnavailable
+from keyturn.fetch import Answer, Fetch, FetchFailed
+from keyturn.restrictions import Restrictions
+from keyturn.scope import ScopeSet
+
+_MAX_RETRY_AFTER = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    """What the issuer says about an active credential (RFC 7662 §2.2)."""
+
+    client_id: str
+    sub: str
+    scope: ScopeSet
+    iss: str | None
+    aud: tuple[str, ...]
+    exp: int | None
+    nbf: int | None
+    org: str | None
+    env: str | None
+    restrictions: Restrictions
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls, body: bytes) -> Introspection | None:
+        """None for an inactive credential. Raises Unreadable or InvalidScope.
+
+        >>> Introspection.read(b'{"active": false}') is None
+        True
+        >>> str(Introspection.read(b'{"active": true, "client_id": "key_1", "scope": "a:b"}').scope)
+        'a:b'
+        """
+        members = wire.json_object(body)
+        active = members.get("active")
+        if type(active) is not bool:  # "false" is a string that counts as true
+            raise wire.Unreadable(detail="active is not a boolean")
+        if not active:
+            return None
+        client_id = wire.text(members, "client_id")
+        scope = members.get("scope", "")
+        if type(scope) is not str:
+            raise wire.Unreadable(detail="scope is not a string")
+        return cls(
+            client_id=client_id,
+            sub=wire.optional_text(members, "sub") or client_id,
+            scope=ScopeSet.parse(scope),
+            iss=wire.optional_text(members, "iss"),
+            aud=wire.texts(members, "aud"),
+            exp=wire.optional_instant(members, "exp"),
+            nbf=wire.optional_instant(members, "nbf"),
+            org=wire.optional_text(members, "org"),
+            env=wire.optional_text(members, "env"),
+            restrictions=Restrictions.of(
+                wire.texts(members, "allowed_ips"), wire.texts(members, "allowed_domains")
+            ),
+            raw=members,
+        )
+
+
+class Introspector:
+    """Asks an introspection endpoint in the name of one client, by HTTP Basic."""
+
+    def __init__(
+        self, endpoint: Callable[[], str], client_id: str, client_secret: str, fetch: Fetch
+    ) -> None:
+        self._endpoint = endpoint
+        self._fetch = fetch
+        # Form-encoded before Basic (RFC 6749 §2.3.1). Only ever read to be sent.
+        pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+        self._authorization = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+
+    def ask(self, credential: str) -> Introspection | None:
+        """None when it is inactive. Raises VerifierUnavailable when nobody can say.
+
+        A 401 is about us, not about the credential: our settings are wrong, and the caller who
+        presented it must not be told to get another one.
+        """
+        try:
+            url = self._endpoint()
+            headers = {"authorization": self._authorization}
+            answer = self._fetch.post(url, {"token": credential}, headers)
+            if answer.status == 200:
+                return Introspection.read(answer.body)
+        except (FetchFailed, wire.Unreadable, InvalidScope) as error:
+            raise VerifierUnavailable(detail=f"introspection: {error.detail}") from None
+        detail = f"introspection: status {answer.status}"
+        if answer.status in (401, 403):
+            detail += ": client_id, client_secret or the scope keyturn:introspect of this API"
+        raise VerifierUnavailable(detail=detail, retry_after=_retry_after(answer))
+
+
+def _retry_after(answer: Answer) -> int:
+    value = answer.headers.get("retry-after", "")
+    return min(int(value), _MAX_RETRY_AFTER) if value.isdecimal() and len(value) < 10 else 5

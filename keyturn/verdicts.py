@@ -1,0 +1,122 @@
+"""Remember what the issuer said about a key, for seconds and not longer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import timedelta
+
+from keyturn.apikey import key_digest
+from keyturn.errors import VerifierUnavailable
+from keyturn.introspect import Introspection
+
+DEFAULT_MAX_STALENESS = timedelta(seconds=15)
+LONGEST_MAX_STALENESS = timedelta(seconds=60)
+"""A key that was revoked is refused everywhere within this time, whatever is set."""
+NEGATIVE_TTL = 5.0
+"""Seconds for which a refused key is refused again unasked: a new key must work soon."""
+MAX_ACTIVE = 10_000
+MAX_INACTIVE = 1_000
+
+Verdict = Introspection | None
+
+
+class _Remembered:
+    """A bounded table, digest to verdict; the least recently used goes first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[bytes, tuple[Verdict, float]] = OrderedDict()
+
+    def get(self, digest: bytes, now: float) -> tuple[Verdict, float] | None:
+        entry = self._entries.get(digest)
+        if entry is None:
+            return None
+        if now >= entry[1]:
+            del self._entries[digest]
+            return None
+        self._entries.move_to_end(digest)
+        return entry
+
+    def put(self, digest: bytes, verdict: Verdict, until: float) -> None:
+        self._entries[digest] = (verdict, until)
+        self._entries.move_to_end(digest)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def drop(self, digest: bytes) -> None:
+        self._entries.pop(digest, None)
+
+
+class Verdicts:
+    """Verdicts on keys: asked once by however many threads, remembered by the SHA-256 of the key.
+
+    Age counts from the moment of asking. A verdict that is too old is never used, whether the
+    issuer answers or not. Refusals have a table of their own, so that guesses cannot push good keys
+    out.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str], Verdict],
+        max_staleness: timedelta = DEFAULT_MAX_STALENESS,
+        *,
+        patience: timedelta = timedelta(seconds=10),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`patience`: how long to wait for another thread's question."""
+        if not timedelta(0) <= max_staleness <= LONGEST_MAX_STALENESS:
+            raise ValueError(f"max_staleness: from 0 to {LONGEST_MAX_STALENESS}")
+        self._ask = ask
+        self._ttl = max_staleness.total_seconds()
+        self._patience = patience.total_seconds()
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._active = _Remembered(MAX_ACTIVE)
+        self._inactive = _Remembered(MAX_INACTIVE)
+        self._asked: dict[bytes, Future[Verdict]] = {}
+
+    def on(self, key: str) -> Verdict:
+        """What the issuer says of this key; None when inactive. Raises VerifierUnavailable."""
+        digest = key_digest(key)
+        with self._lock:
+            now = self._monotonic()
+            known = self._active.get(digest, now) or self._inactive.get(digest, now)
+            if known is not None:
+                return known[0]
+            asked = self._asked.get(digest)
+            if asked is None:
+                mine = self._asked[digest] = Future()
+        return self._answer(digest, key, now, mine) if asked is None else self._await(asked)
+
+    def _answer(self, digest: bytes, key: str, asked_at: float, mine: Future[Verdict]) -> Verdict:
+        try:
+            verdict = self._ask(key)
+        except BaseException as error:
+            with self._lock:
+                del self._asked[digest]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._asked[digest]
+            if verdict is not None:
+                self._active.put(digest, verdict, asked_at + self._ttl)
+            else:
+                self._inactive.put(digest, None, asked_at + min(NEGATIVE_TTL, self._ttl))
+        mine.set_result(verdict)
+        return verdict
+
+    def _await(self, asked: Future[Verdict]) -> Verdict:
+        try:
+            return asked.result(self._patience)
+        except VerifierUnavailable as error:
+            # Its own copy: a traceback is not to be shared between threads.
+            raise VerifierUnavailable(
+                detail=error.detail, retry_after=error.retry_after or 1
+            ) from None
+        except FutureTimeout:
+            raise VerifierUnavailable(detail="introspection: no answer in time") from None
