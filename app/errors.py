@@ -7,6 +7,7 @@ at the edge (``app.web.problems``): nothing here knows an HTTP response.
 
 from __future__ import annotations
 
+from app.records import Client
 from keyturn.errors import KeyturnError
 
 
@@ -27,8 +28,10 @@ class InvalidClient(OAuthError):
     code = "invalid_client"
     default_description = "Client authentication failed"
 
-    def __init__(self, *, detail: str = "") -> None:
+    def __init__(self, *, detail: str = "", client: Client | None = None) -> None:
         super().__init__(detail=detail)
+        self.client = client
+        """Whom it was about, where that client exists: for its owner's log, never the answer."""
 
 
 class UnauthorizedClient(OAuthError):
@@ -98,6 +101,13 @@ class PlanLimit(AdminError):
     """The organization's plan does not allow one more."""
 
     code = "plan_limit"
+
+
+class InsufficientRight(OAuthError):
+    """The authenticated client lacks the scope that this endpoint asks for (RFC 6750 §3.1)."""
+
+    code = "insufficient_scope"
+    default_description = "The client lacks the scope that this endpoint requires"
 
 
 class Unavailable(KeyturnError):

@@ -94,11 +94,13 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a token request gets: computed once, then claims."""
+    """What a token request gets: computed once, in the form it has in claims and answer."""
 
-    scope: ScopeSet
+    scope: str
+    """Flat, literal, sorted."""
     audience: tuple[str, ...]
-    ttl: timedelta
+    ttl: int
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,15 @@ class IssuedToken:
     token: str = field(repr=False)
     jti: str
     ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: what its events say of it."""
+
+    request_id: str
+    ip: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

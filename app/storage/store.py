@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, event, func, insert, select, update
+from sqlalchemy import Engine, delete, event, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -168,6 +169,12 @@ class Store:
             yield session
 
     @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A connection that writes what is no administrative act. Raises Unavailable."""
+        with _database_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection that only reads, for the directory: no ORM. Raises Unavailable."""
         with (
@@ -194,10 +201,10 @@ class Store:
             )
             return [(row.sequence, Change(row.kind, row.subject_id)) for row in rows]
 
-    def oldest_change(self) -> int | None:
-        """The first sequence still kept."""
-        with self.connect() as connection:
-            return connection.execute(select(func.min(ChangeRow.sequence))).scalar_one()
+    def forget_changes(self, before: datetime) -> None:
+        """Remove changes that everybody who follows the feed has seen long ago."""
+        with self.begin() as connection:
+            connection.execute(delete(ChangeRow).where(ChangeRow.created_at < before))
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""Keyturn's server: turn a key into a token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask_migrate import Migrate
+from flask_openapi3 import Info, OpenAPI
+
+from app import cli, web
+from app.errors import StartRefused
+from app.settings import Settings
+from app.storage.models import db
+from app.storage.schema import MIGRATIONS
+from app.storage.store import engine_options, prepare_sqlite
+from app.wiring import wire
+from keyturn import __version__
+
+
+def create_app(settings: Settings) -> OpenAPI:
+    """Build the services and mount the edges; nothing is read from the database yet."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Keyturn", version=__version__),
+        doc_ui=False,
+        validation_error_callback=web.invalid_input,
+    )
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    if settings.database_url.startswith("sqlite:///"):
+        Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(
+            parents=True, exist_ok=True
+        )
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        prepare_sqlite(engine)
+    app.extensions["keyturn"] = wire(settings, engine)
+    web.mount(app)
+    cli.register(app)
+    return app
+
+
+def start(environ: Mapping[str, str]) -> OpenAPI:
+    """The app as the environment says; a setting that cannot be is one line and exit status 1."""
+    try:
+        return create_app(Settings.from_env(environ))
+    except StartRefused as refusal:
+        raise SystemExit(f"keyturn: {refusal.description}") from None

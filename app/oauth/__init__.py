@@ -1,0 +1,1 @@
+"""PROTOCOL: what the RFCs say, over Authlib's framework-free core; no I/O of its own."""

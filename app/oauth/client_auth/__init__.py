@@ -1,0 +1,76 @@
+"""Client authentication (RFC 6749 §2.3): exactly one method a request, one answer for failure."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.errors import InvalidClient, InvalidRequest
+from app.oauth.request import OAuthRequest
+from app.records import ACTIVE, Client
+from app.storage.directory import Directory
+
+
+class Presented(Protocol):
+    """What a method has found in the request: a claim to be a client, not yet believed."""
+
+    client_id: str
+
+    def proves(self, client: Client, now: float) -> str | None:
+        """The id of the credential that it proves, or None."""
+
+
+class ClientAuthMethod(Protocol):
+    """One method, by its IANA name (``token_endpoint_auth_method``)."""
+
+    name: str
+    accepts: frozenset[str]
+    """Registered methods of clients that may use it."""
+
+    def is_used(self, request: OAuthRequest) -> bool:
+        """Whether the request presents a credential of this kind."""
+
+    def read(self, request: OAuthRequest) -> Presented:
+        """Raises InvalidClient and InvalidRequest."""
+
+
+class ClientAuthentication:
+    """Finds the one method used, and the client it proves."""
+
+    def __init__(self, methods: tuple[ClientAuthMethod, ...], directory: Directory) -> None:
+        self.methods = methods
+        self._directory = directory
+
+    def authenticate(self, request: OAuthRequest, now: float) -> tuple[Client, str]:
+        """The client, and the id of the credential that proved it.
+
+        Raises InvalidClient for every failure; an unknown client costs what a wrong secret costs:
+        one reading of the database. (That reading also finds a secret that another node has made
+        a moment ago.)
+        """
+        used = [method for method in self.methods if method.is_used(request)]
+        if len(used) > 1:
+            raise InvalidRequest("More than one client authentication method was used")
+        if not used:
+            raise InvalidClient(detail="missing")
+        presented = used[0].read(request)
+        client = self._directory.client(presented.client_id)
+        credential = client and presented.proves(client, now)
+        if client is None or credential is None:
+            client = self._directory.client_now(presented.client_id)
+            credential = client and presented.proves(client, now)
+            if client is None or credential is None:
+                reason = "unknown" if client is None else "secret_mismatch"
+                raise InvalidClient(detail=reason, client=client)
+        self._require_standing(client, used[0])
+        return client, credential
+
+    def _require_standing(self, client: Client, method: ClientAuthMethod) -> None:
+        organization = self._directory.organization(client.organization_id)
+        if client.status != ACTIVE:
+            raise InvalidClient(detail="disabled", client=client)
+        if not organization.is_active:
+            raise InvalidClient(detail="organization_suspended", client=client)
+        if client.environment not in organization.environments:
+            raise InvalidClient(detail="environment_mismatch", client=client)
+        if client.token_endpoint_auth_method not in method.accepts:
+            raise InvalidClient(detail="wrong_method", client=client)

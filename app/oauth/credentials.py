@@ -1,0 +1,105 @@
+"""A token or API key that somebody shows us: is it ours, and is it good at this moment?
+
+Shared by introspection, revocation and the management API.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.ports import Clock
+from app.records import ACTIVE, ApiKey, Organization
+from app.settings import Settings
+from app.storage.directory import Directory
+from app.tokens.keyring import Keyring
+from keyturn.apikey import KeyTemplate, key_digest
+from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
+from keyturn.errors import InvalidToken, MalformedKey, Reason
+from keyturn.verify import TokenVerifier
+
+MAX_LENGTH = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """A JWT that we signed and that is good."""
+
+    claims: AccessTokenClaims
+    organization: Organization
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """An API key that is good, and its SHA-256."""
+
+    key: ApiKey
+    organization: Organization
+    digest: bytes
+
+
+class Credentials:
+    """Finds what a presented text is. Raises InvalidToken (with the exact reason) and Unavailable."""
+
+    def __init__(
+        self, settings: Settings, directory: Directory, keyring: Keyring, clock: Clock
+    ) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._template = KeyTemplate(prefix=settings.key_prefix)
+        self._tokens = TokenVerifier(
+            issuer=settings.issuer,
+            audience=UNSAFE_ANY_AUDIENCE,  # whoever asks says for whom it should be
+            keys=keyring,
+            algorithms=("ES256", "EdDSA", "RS256"),
+            clock=clock,
+        )
+
+    def find(self, presented: str) -> FoundToken | FoundKey:
+        """By its form: a JWT has two dots, an API key none."""
+        if "." in presented:
+            return self.token(presented)
+        return self.api_key(presented)
+
+    def token(self, presented: str) -> FoundToken:
+        """A JWT of ours: signature, life, revocation, and its client's present standing."""
+        claims = self._tokens.verify(presented)
+        if self._directory.is_revoked(claims.jti):
+            raise InvalidToken(Reason.REVOKED)
+        client = self._directory.client(claims.client_id)
+        if client is None or client.status != ACTIVE:
+            raise InvalidToken(Reason.DISABLED)
+        return FoundToken(claims, self._standing(client.organization_id, client.environment))
+
+    def api_key(self, presented: str) -> FoundKey:
+        """An API key of ours; a wrong checksum is refused without any look-up."""
+        if len(presented) > MAX_LENGTH:
+            raise InvalidToken(Reason.TOO_LARGE)
+        if self._template.recognizes(presented):
+            try:
+                self._template.read(presented)
+            except MalformedKey as error:
+                raise InvalidToken(Reason(error.code), detail=error.detail) from None
+        digest = key_digest(presented)
+        key = self._directory.api_key(digest)
+        if key is None:
+            raise InvalidToken(Reason.UNKNOWN)
+        status = key.status_at(self._clock())
+        if status != ACTIVE:
+            raise InvalidToken(Reason(status))
+        return FoundKey(key, self._standing(key.organization_id, key.environment), digest)
+
+    def is_key_shaped(self, presented: str) -> bool:
+        """Whether it has the form of an API key of ours, checksum included; nothing is looked up."""
+        try:
+            self._template.read(presented)
+        except MalformedKey:
+            return False
+        return True
+
+    def _standing(self, organization_id: str, environment: str | None) -> Organization:
+        organization = self._directory.organization(organization_id)
+        if not organization.is_active:
+            raise InvalidToken(Reason.DISABLED, detail="organization_suspended")
+        if environment is not None and environment not in organization.environments:
+            raise InvalidToken(Reason.ENVIRONMENT_MISMATCH)
+        return organization

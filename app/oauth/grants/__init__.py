@@ -1,0 +1,1 @@
+"""Grant types, one file each; ``app.wiring`` lists them."""

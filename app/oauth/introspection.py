@@ -1,0 +1,99 @@
+"""Token introspection (RFC 7662), for JWTs and API keys alike."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+
+from app.builtin import INTROSPECT, ORGANIZATIONS_READ
+from app.errors import InsufficientRight, InvalidRequest
+from app.oauth.client_auth import ClientAuthentication
+from app.oauth.credentials import Credentials, FoundKey, FoundToken
+from app.oauth.request import OAuthRequest
+from app.policy.decide import owners
+from app.records import Client, Organization
+from app.settings import Settings
+from app.storage.directory import Directory
+from app.tokens.journal import TokenJournal
+from keyturn.errors import InvalidToken
+
+INACTIVE: dict[str, Any] = {"active": False}
+"""All that is said of a token that is unknown, over, revoked or another organization's (§2.2)."""
+
+
+class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
+    """The caller is a client that holds ``keyturn:introspect``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Directory,
+        client_auth: ClientAuthentication,
+        credentials: Credentials,
+        journal: TokenJournal,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._directory = directory
+        self._client_auth = client_auth
+        self._credentials = credentials
+        self._journal = journal
+
+    def create_endpoint_response(self, request: OAuthRequest) -> tuple[int, dict[str, Any], None]:
+        client, _ = self._client_auth.authenticate(request, time.time())
+        organization = self._directory.organization(client.organization_id)
+        if INTROSPECT not in organization.catalogue.expand(client.grant):
+            raise InsufficientRight
+        presented = request.form.get("token")
+        if not presented:
+            raise InvalidRequest("token is missing")
+        try:
+            found = self._credentials.find(presented)
+        except InvalidToken:
+            return 200, INACTIVE, None
+        if not self._may_see(client, organization, found.organization):
+            return 200, INACTIVE, None
+        if isinstance(found, FoundToken):
+            return 200, self._token(found), None
+        self._journal.key_used(found.key, client, request.origin)
+        return 200, self._api_key(found), None
+
+    def _may_see(self, client: Client, own: Organization, its: Organization) -> bool:
+        return its is own or its.id == own.id or self._sees_all(client, own)
+
+    def _sees_all(self, client: Client, own: Organization) -> bool:
+        return own.is_operator and ORGANIZATIONS_READ in own.catalogue.expand(client.grant)
+
+    def _token(self, found: FoundToken) -> dict[str, Any]:
+        claims = found.claims.raw
+        return {**claims, "active": True, "token_type": "Bearer", "credential": "client"}
+
+    def _api_key(self, found: FoundKey) -> dict[str, Any]:
+        key = found.key
+        audience = owners(found.organization.resources, key.scopes, key.environment) or (
+            self._settings.audience,
+        )
+        answer: dict[str, Any] = {
+            "active": True,
+            "token_type": "Bearer",
+            "credential": "api_key",
+            "client_id": key.id,
+            "sub": key.id,
+            "jti": key.id,
+            "iss": self._settings.issuer,
+            "aud": audience[0] if len(audience) == 1 else audience,
+            "scope": str(key.scopes),
+            "iat": int(key.created_at.timestamp()),
+            "org": key.organization_id,
+            "env": key.environment,
+            "kind": key.kind,
+        }
+        if key.expires_at is not None:
+            answer["exp"] = int(key.expires_at.timestamp())
+        if key.allowed_ips:
+            answer["allowed_ips"] = list(key.allowed_ips)
+        if key.allowed_domains:
+            answer["allowed_domains"] = list(key.allowed_domains)
+        return answer

@@ -1,0 +1,1 @@
+"""POLICY: what a request gets; rules as functions of records, no I/O."""

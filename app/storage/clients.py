@@ -1,0 +1,75 @@
+"""Clients and their secrets in the database, each looked up by id and organization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from app.storage.models import ClientRow, ClientSecretRow
+
+
+def get(
+    session: Session, organization_id: str, client_id: str, *, lock: bool = False
+) -> ClientRow | None:
+    """One client of this organization."""
+    statement = select(ClientRow).where(
+        ClientRow.client_id == client_id, ClientRow.organization_id == organization_id
+    )
+    return session.scalar(statement.with_for_update(key_share=True) if lock else statement)
+
+
+def page(
+    session: Session,
+    organization_id: str,
+    *,
+    before: str | None,
+    limit: int,
+    status: str | None = None,
+    environment: str | None = None,
+) -> list[ClientRow]:
+    """The next ones of this organization, the youngest first."""
+    statement = (
+        select(ClientRow)
+        .where(ClientRow.organization_id == organization_id)
+        .order_by(ClientRow.client_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(ClientRow.client_id < before)
+    if status is not None:
+        statement = statement.where(ClientRow.status == status)
+    if environment is not None:
+        statement = statement.where(ClientRow.environment == environment)
+    return list(session.scalars(statement))
+
+
+def secret(session: Session, client_id: str, secret_id: str) -> ClientSecretRow | None:
+    """One secret of this client, ended ones included."""
+    return session.scalar(
+        select(ClientSecretRow).where(
+            ClientSecretRow.id == secret_id, ClientSecretRow.client_id == client_id
+        )
+    )
+
+
+def secrets(session: Session, client_id: str) -> Sequence[ClientSecretRow]:
+    """Every secret of this client, the youngest first."""
+    return session.scalars(
+        select(ClientSecretRow)
+        .where(ClientSecretRow.client_id == client_id)
+        .order_by(ClientSecretRow.id.desc())
+    ).all()
+
+
+def usable_secrets(session: Session, client_id: str, now: datetime) -> Sequence[ClientSecretRow]:
+    """The secrets this client can authenticate with now."""
+    return session.scalars(
+        select(ClientSecretRow).where(
+            ClientSecretRow.client_id == client_id,
+            ClientSecretRow.revoked_at.is_(None),
+            or_(ClientSecretRow.expires_at.is_(None), ClientSecretRow.expires_at > now),
+        )
+    ).all()

@@ -1,0 +1,128 @@
+"""The journal: token events as lines of a local file, written before the answer leaves.
+
+One ``write()`` of a line costs about a microsecond and survives the death of the process. Each
+process appends to a segment of its own, which it holds under ``flock``; whoever can lock a
+segment may ship it (``app.storage.shipping``), so a dead worker's lines are never lost.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import Unavailable
+
+SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A locked segment that nobody appends to any more."""
+
+    path: Path
+    lines: tuple[bytes, ...]
+    """Whole lines; a last one that was cut off by a crash is the caller's to set aside."""
+
+    def remove(self) -> None:
+        """Let go of it once the database has it."""
+        self.path.unlink(missing_ok=True)
+
+
+class Journal:
+    """An ``EventSink``: appends lines, and hands out finished segments."""
+
+    def __init__(self, directory: str, limit: int) -> None:
+        self._directory = Path(directory)
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._path: Path | None = None
+        self._size = 0
+        self._waiting = 0
+        self._opened = 0
+
+    def append(self, line: bytes) -> None:
+        """Write one line. Raises Unavailable when it cannot be kept: then nothing is issued."""
+        with self._lock:
+            descriptor = self._descriptor
+            if descriptor is None:
+                descriptor = self._open()
+            if self._size + self._waiting > self._limit:
+                raise Unavailable(detail="journal: full; is the database away?", retry_after=30)
+            try:
+                written = os.write(descriptor, line)
+                if written != len(line):
+                    os.ftruncate(descriptor, self._size)
+                    raise OSError(f"{written} of {len(line)} bytes")
+            except OSError as error:
+                raise Unavailable(detail=f"journal: {error}", retry_after=30) from error
+            self._size += written
+
+    def seal(self) -> None:
+        """End the present segment, so that it can be shipped; the next line begins a new one."""
+        with self._lock:
+            if self._descriptor is not None and self._size:
+                self._close()
+
+    def close(self) -> None:
+        """End the present segment for good; an empty one leaves no file."""
+        with self._lock:
+            if self._descriptor is not None:
+                if not self._size and self._path is not None:
+                    self._path.unlink(missing_ok=True)
+                self._close()
+
+    def depth(self) -> int:
+        """Bytes that wait for the database, of all processes; also what the limit counts."""
+        total = 0
+        for path in self._directory.glob("*" + SUFFIX):
+            try:
+                total += path.stat().st_size
+            except FileNotFoundError:
+                continue  # shipped by another worker
+        self._waiting = max(0, total - self._size)
+        return total
+
+    def finished(self) -> Iterator[Segment]:
+        """The segments nobody appends to, each locked while the loop looks at it."""
+        for path in sorted(self._directory.glob("*" + SUFFIX)):
+            if path == self._path:
+                continue
+            try:
+                descriptor = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            with os.fdopen(descriptor, "rb") as file:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue  # somebody appends to it, or ships it
+                if path.exists():
+                    yield Segment(path, tuple(file))
+
+    def _open(self) -> int:
+        name = f"{time.time_ns()}-{os.getpid()}-{self._opened}"
+        self._opened += 1
+        draft, path = self._directory / f".{name}", self._directory / (name + SUFFIX)
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(
+                draft, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            )
+            # Locked before it has the name that others look for: nobody ships it half written.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            draft.rename(path)
+        except OSError as error:
+            raise Unavailable(detail=f"journal: {error}", retry_after=30) from error
+        self._descriptor, self._path, self._size = descriptor, path, 0
+        return descriptor
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor, self._path, self._size = None, None, 0

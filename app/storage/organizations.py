@@ -1,0 +1,93 @@
+"""Organizations in the database, and the record of one as a use case sees it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.builtin import administration
+from app.records import Organization, Resource
+from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, ResourceRow, ScopeRow
+from keyturn.scope import Catalogue, Declared, Grant
+
+Lock = Literal["share", "update"]
+"""``share``: what it declares stays as it is; ``update``: nobody else changes or counts beside us.
+Neither stops a foreign key check. SQLite needs neither: its write transactions are alone."""
+
+
+def get(session: Session, organization_id: str, lock: Lock | None = None) -> OrganizationRow | None:
+    """One organization, locked until the transaction ends where asked."""
+    statement = select(OrganizationRow).where(OrganizationRow.id == organization_id)
+    if lock == "share":
+        statement = statement.with_for_update(read=True)
+    elif lock == "update":
+        statement = statement.with_for_update(key_share=True)
+    return session.scalar(statement)
+
+
+def by_name(session: Session, name: str) -> OrganizationRow | None:
+    """The organization of this name."""
+    return session.scalar(select(OrganizationRow).where(OrganizationRow.name == name))
+
+
+def operator(session: Session) -> OrganizationRow | None:
+    """The first organization, once it exists."""
+    return session.scalar(select(OrganizationRow).where(OrganizationRow.is_operator))
+
+
+def page(
+    session: Session, *, before: str | None, limit: int, status: str | None = None
+) -> list[OrganizationRow]:
+    """The next ones, the youngest first."""
+    statement = select(OrganizationRow).order_by(OrganizationRow.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(OrganizationRow.id < before)
+    if status is not None:
+        statement = statement.where(OrganizationRow.status == status)
+    return list(session.scalars(statement))
+
+
+def on_plan(session: Session, plan_id: str) -> list[str]:
+    """Ids of the organizations on a plan."""
+    statement = select(OrganizationRow.id).where(OrganizationRow.plan_id == plan_id)
+    return list(session.scalars(statement.order_by(OrganizationRow.id)))
+
+
+def environments_in_use(session: Session, organization_id: str) -> set[str]:
+    """Environments that a client, or a key that could be used again, lives in."""
+    clients = select(ClientRow.environment).where(ClientRow.organization_id == organization_id)
+    keys = select(ApiKeyRow.environment).where(
+        ApiKeyRow.organization_id == organization_id,
+        ApiKeyRow.status.in_(("active", "disabled")),
+    )
+    return set(session.scalars(clients.distinct())) | {
+        name for name in session.scalars(keys.distinct()) if name is not None
+    }
+
+
+def record(session: Session, row: OrganizationRow) -> Organization:
+    """An organization with its catalogue and resources, as this transaction sees them."""
+    scopes = session.scalars(select(ScopeRow).where(ScopeRow.organization_id == row.id))
+    declared = {
+        scope.name: Declared(scope.name, scope.description, frozenset(scope.implies), scope.public)
+        for scope in scopes
+    }
+    resources = session.scalars(
+        select(ResourceRow)
+        .where(ResourceRow.organization_id == row.id)
+        .order_by(ResourceRow.identifier)
+    )
+    return Organization(
+        id=row.id,
+        name=row.name,
+        status=row.status,
+        is_operator=row.is_operator,
+        environments=tuple(row.environments),
+        catalogue=Catalogue(declared | dict(administration(operator=row.is_operator))),
+        resources=tuple(
+            Resource(one.identifier, Grant.of(one.scopes), tuple(one.environments))
+            for one in resources
+        ),
+    )

@@ -1,0 +1,153 @@
+"""Ship the journal to the database: in batches, each event exactly once, by any worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Table, bindparam, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from app.errors import Unavailable
+from app.storage.journal import Journal
+from app.storage.models import ApiKeyRow, AuditEventRow, ClientRow, ClientSecretRow
+from app.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+REJECTED = "rejected.txt"
+"""Lines that no event can be read from are kept here, for people."""
+
+_COLUMNS = frozenset(AuditEventRow.__table__.columns.keys()) - {"time"}
+_USE_REPORTED_BY = ("token.issued", "api_key.used")
+
+
+def ship(journal: Journal, store: Store) -> int:
+    """Ship what is finished; answers how many events. Raises Unavailable; then nothing is lost.
+
+    A crash between the commit and the removal ships a segment twice; the events' ids make the
+    second time change nothing.
+    """
+    shipped = 0
+    for segment in journal.finished():
+        rows = []
+        for line in segment.lines:
+            try:
+                rows.append(read_event(line))
+            except (ValueError, KeyError, OverflowError):
+                _set_aside(segment.path, line)
+        for start in range(0, len(rows), BATCH):
+            _write(store, rows[start : start + BATCH])
+        segment.remove()
+        shipped += len(rows)
+    return shipped
+
+
+def read_event(line: bytes) -> dict[str, Any]:
+    """A journal line as a row of ``audit_events``. Raises ValueError and KeyError."""
+    event = orjson.loads(line)
+    if not isinstance(event, dict) or not line.endswith(b"\n"):
+        raise ValueError("not a whole line")
+    nanoseconds = event.pop("time")
+    if not isinstance(nanoseconds, int) or set(event) - _COLUMNS:
+        raise ValueError("not an event")
+    row = dict.fromkeys(_COLUMNS) | {"outcome": "success", "details": {}} | event
+    return row | {"time": datetime.fromtimestamp(nanoseconds / 1e9, UTC)}
+
+
+def _write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
+    with store.begin() as connection:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(insert(AuditEventRow).on_conflict_do_nothing(), list(rows))
+        _note_use(connection, rows)
+
+
+def _note_use(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the last use of clients, secrets and keys: one statement each, none goes backwards."""
+    last: dict[tuple[str, str], datetime] = {}
+    for row in rows:
+        if row["type"] in _USE_REPORTED_BY:
+            used = [(row["actor_type"], row["actor_id"])]
+            if secret_id := row["details"].get("secret_id"):
+                used.append(("secret", secret_id))
+            for name in used:
+                last[name] = max(row["time"], last.get(name, row["time"]))
+    for kind, table, key in _USED:
+        # Sorted, so that two shippers lock the rows in one order.
+        used_rows = sorted((id, time) for (type, id), time in last.items() if type == kind)
+        if used_rows:
+            connection.execute(
+                _last_used(table, key), [{"used_id": id, "used_at": time} for id, time in used_rows]
+            )
+
+
+_USED: tuple[tuple[str, Table, str], ...] = (
+    ("client", ClientRow.__table__, "client_id"),  # type: ignore[assignment]
+    ("secret", ClientSecretRow.__table__, "id"),  # type: ignore[assignment]
+    ("api_key", ApiKeyRow.__table__, "id"),  # type: ignore[assignment]
+)
+
+
+def _last_used(table: Table, key: str) -> Any:
+    used_at = bindparam("used_at", type_=table.c.last_used_at.type)
+    return (
+        update(table)
+        .where(table.c[key] == bindparam("used_id"))
+        .where(or_(table.c.last_used_at.is_(None), table.c.last_used_at < used_at))
+        .values(last_used_at=used_at)
+    )
+
+
+def _set_aside(segment: Path, line: bytes) -> None:
+    log.error("%s: a line that is no event was set aside in %s", segment.name, REJECTED)
+    path = segment.with_name(REJECTED)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(line.rstrip(b"\n") + b"\n")
+
+
+class Shipper:
+    """Ships in the background of a serving process, once a second."""
+
+    def __init__(self, journal: Journal, store: Store, interval: float = 1.0) -> None:
+        self._journal = journal
+        self._store = store
+        self._interval = interval
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ship what is left, if the database lets us, and end."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        self._journal.close()
+        self.ship_now()
+
+    def ship_now(self) -> None:
+        """End the segment and ship it; what cannot be shipped now stays for the next time."""
+        try:
+            self._journal.seal()
+            ship(self._journal, self._store)
+        except Unavailable as error:
+            log.warning("the journal waits: %s", error.detail)
+        except Exception:
+            log.exception("the journal waits")
+        self._journal.depth()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self.ship_now()

@@ -1,0 +1,98 @@
+"""What must be remembered of a request, as one line each (CONTRACT §6: event).
+
+The wire format is that of ``audit_events``' columns; ``app.storage.shipping`` reads it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from app.ids import event_id
+from app.ports import EventSink
+from app.records import ApiKey, Client, Origin
+from keyturn.errors import KeyturnError
+
+
+class TokenJournal:
+    """Writes events of tokens and keys; each method may raise Unavailable."""
+
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
+
+    def issued(
+        self, nanoseconds: int, client: Client, jti: str, origin: Origin, details: Mapping[str, Any]
+    ) -> None:
+        """A token was signed; written before it leaves."""
+        self._sink.append(
+            orjson.dumps(
+                {
+                    "id": event_id(nanoseconds),
+                    "time": nanoseconds,
+                    "type": "token.issued",
+                    "actor_type": "client",
+                    "actor_id": client.client_id,
+                    "organization_id": client.organization_id,
+                    "target_type": "token",
+                    "target_id": jti,
+                    "ip": origin.ip,
+                    "user_agent": origin.user_agent,
+                    "request_id": origin.request_id,
+                    "details": details,
+                },
+                option=orjson.OPT_APPEND_NEWLINE,
+            )
+        )
+
+    def refused(
+        self, type: str, client: Client | None, error: KeyturnError, origin: Origin
+    ) -> None:
+        """A request was refused. What a stranger presented is not written down: it may be a
+        secret in the wrong place."""
+        self._append(
+            type,
+            "client" if client else "anonymous",
+            client and client.client_id,
+            client and client.organization_id,
+            origin,
+            outcome="refused",
+            reason=(error.detail or error.code)[:64] if client else error.code,
+        )
+
+    def key_used(self, key: ApiKey, caller: Client, origin: Origin) -> None:
+        """A resource server asked about an API key that is active."""
+        self._append(
+            "api_key.used",
+            "api_key",
+            key.id,
+            key.organization_id,
+            origin,
+            target_type="client",
+            target_id=caller.client_id,
+        )
+
+    def _append(
+        self,
+        type: str,
+        actor_type: str,
+        actor_id: str | None,
+        organization_id: str | None,
+        origin: Origin,
+        **also: Any,
+    ) -> None:
+        nanoseconds = time.time_ns()
+        event = {
+            "id": event_id(nanoseconds),
+            "time": nanoseconds,
+            "type": type,
+            "actor_type": actor_type,
+            "actor_id": actor_id,
+            "organization_id": organization_id,
+            "ip": origin.ip,
+            "user_agent": origin.user_agent,
+            "request_id": origin.request_id,
+        }
+        self._sink.append(orjson.dumps(event | also, option=orjson.OPT_APPEND_NEWLINE))

@@ -1,0 +1,176 @@
+"""The keyring: which key signs now, and which are published.
+
+A key's life is ``next`` → ``current`` → ``previous`` → ``retired``. The next key is in the JWKS
+before it signs; the previous one stays there until its last token has expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from app.crypto.master_key import MasterKey
+from app.crypto.signing import ALGORITHMS, JwsSigner, generate
+from app.errors import Conflict, StartRefused
+from app.ports import RandomBytes, Signer
+from app.settings import Settings
+from app.storage import signing_keys
+from app.storage.signing_keys import CURRENT, NEXT, PREVIOUS, PUBLISHED, RETIRED, StoredKey
+from app.storage.store import Store, Transaction
+from keyturn.jwks import FixedKeys, VerificationKey
+
+MARGIN = timedelta(minutes=5)
+"""How long a worker that is cut off may go on signing with a replaced key, and clock skew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One reading of the keyring."""
+
+    signer: Signer
+    jwks: Mapping[str, Any]
+    keys: FixedKeys
+
+
+class Keyring:
+    """Signing keys of this installation; every method may raise Unavailable."""
+
+    def __init__(
+        self,
+        store: Store,
+        master_key: Callable[[], MasterKey],
+        settings: Settings,
+        random_bytes: RandomBytes,
+    ) -> None:
+        self._store = store
+        self._master_key = master_key
+        self._settings = settings
+        self._random_bytes = random_bytes
+        self._published: Published | None = None
+        self._generation = 0
+
+    # What requests read --------------------------------------------------------------------
+
+    @property
+    def signer(self) -> Signer:
+        """What signs now."""
+        return (self._published or self.published()).signer
+
+    def get(self, kid: str) -> VerificationKey | None:
+        """The published key of this id (``keyturn.jwks.KeySource``)."""
+        return (self._published or self.published()).keys.get(kid)
+
+    def published(self) -> Published:
+        """The keyring as known here, else as the database has it."""
+        known = self._published
+        if known is not None:
+            return known
+        generation = self._generation
+        with self._store.reading() as session:
+            stored = signing_keys.listed(session, PUBLISHED)
+        current = next((key for key in stored if key.stage == CURRENT), None)
+        if current is None or current.private_key is None:
+            raise StartRefused("There is no signing key: run `flask bootstrap`")
+        jwks = {"keys": [key.public_jwk for key in stored]}
+        published = Published(
+            signer=JwsSigner(current.kid, current.algorithm, self._decrypted(current)),
+            jwks=jwks,
+            keys=FixedKeys.of_jwks(jwks, ALGORITHMS),
+        )
+        if generation == self._generation:
+            self._published = published
+        return published
+
+    def drop(self, _kid: str = "") -> None:
+        """Let go of what is known (called by the feed)."""
+        self._generation += 1
+        self._published = None
+
+    def _decrypted(self, key: StoredKey) -> bytes:
+        return self._master_key().decrypt(key.private_key or b"", key.kid.encode())
+
+    # What administrators do ----------------------------------------------------------------
+
+    def begin(self, work: Transaction) -> None:
+        """Make the first two keys, unless they exist."""
+        stages = {key.stage for key in signing_keys.listed(work.session, PUBLISHED)}
+        for stage in (CURRENT, NEXT):
+            if stage not in stages:
+                self._add(work, stage)
+
+    def rotate(self, work: Transaction, *, algorithm: str | None = None) -> str:
+        """Let the next key sign, and publish another next one; answers the new current kid.
+
+        Raises Conflict when somebody else rotates at the same time.
+        """
+        keys = {key.stage: key for key in signing_keys.listed(work.session, (CURRENT, NEXT))}
+        current, following = keys[CURRENT], keys[NEXT]
+        moved = signing_keys.move(
+            work, current.kid, CURRENT, PREVIOUS, replaced_at=work.now
+        ) and signing_keys.move(work, following.kid, NEXT, CURRENT, activated_at=work.now)
+        if not moved:
+            raise Conflict("The signing key has just been rotated by somebody else")
+        self._add(work, NEXT, algorithm)
+        for kid in (current.kid, following.kid):
+            work.changed("signing_key", kid)
+        work.record(
+            "signing_key.rotated", "signing_key", following.kid, replaced=current.kid
+        )
+        return following.kid
+
+    def retire(self, work: Transaction, kid: str, *, reason: str) -> bool:
+        """Take a previous key out of the JWKS: what it signed is refused from now on."""
+        retired = signing_keys.move(
+            work, kid, PREVIOUS, RETIRED, retired_at=work.now, private_key=None
+        )
+        if retired:
+            work.changed("signing_key", kid)
+            work.record("signing_key.retired", "signing_key", kid, reason=reason)
+        return retired
+
+    def keep(self, work: Transaction) -> None:
+        """The schedule: rotate a current key that is old, retire a previous one that is done."""
+        for key in signing_keys.listed(work.session, (CURRENT, PREVIOUS)):
+            if key.stage == CURRENT and key.activated_at is not None:
+                if work.now - key.activated_at >= self._settings.signing_key_ttl:
+                    self.rotate(work)
+            elif key.replaced_at is not None:
+                if work.now - key.replaced_at >= self._settings.max_token_ttl + MARGIN:
+                    self.retire(work, key.kid, reason="expired")
+
+    def is_due(self) -> bool:
+        """Whether ``keep`` would do something; a plain reading, so that workers do not queue."""
+        now = self._store.clock()
+        with self._store.reading() as session:
+            keys = signing_keys.listed(session, (CURRENT, PREVIOUS))
+        lasting = self._settings.max_token_ttl + MARGIN
+        return any(
+            (key.activated_at is not None and now - key.activated_at >= self._settings.signing_key_ttl)
+            if key.stage == CURRENT
+            else (key.replaced_at is not None and now - key.replaced_at >= lasting)
+            for key in keys
+        )
+
+    def _add(self, work: Transaction, stage: str, algorithm: str | None = None) -> None:
+        pair = generate(algorithm or self._settings.signing_algorithm)
+        sealed = self._master_key().encrypt(
+            pair.private_key, pair.kid.encode(), self._random_bytes
+        )
+        signing_keys.add(
+            work,
+            StoredKey(
+                kid=pair.kid,
+                algorithm=pair.algorithm,
+                stage=stage,
+                public_jwk=pair.public_jwk,
+                private_key=sealed,
+                created_at=work.now,
+                activated_at=work.now if stage == CURRENT else None,
+                replaced_at=None,
+                retired_at=None,
+            ),
+        )
+        work.changed("signing_key", pair.kid)
+        work.record("signing_key.created", "signing_key", pair.kid, stage=stage)

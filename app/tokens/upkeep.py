@@ -1,0 +1,74 @@
+"""Upkeep: what has to be done now and then, by whichever worker comes first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+from app.errors import Conflict, Unavailable
+from app.records import Actor
+from app.storage.directory import Directory
+from app.storage.revocations import forget_expired
+from app.storage.store import Store
+from app.tokens.keyring import Keyring
+from keyturn.scope import ScopeSet
+
+log = logging.getLogger(__name__)
+
+CHANGES_KEPT = timedelta(days=1)
+"""A worker that was away for longer starts over with an empty directory."""
+
+SCHEDULE = Actor(
+    type="system",
+    id="schedule",
+    organization_id="",
+    is_operator=True,
+    scopes=ScopeSet(frozenset()),
+)
+
+
+class Upkeep:
+    """Rotates and retires signing keys on schedule, and sweeps what has expired."""
+
+    def __init__(
+        self, store: Store, directory: Directory, keyring: Keyring, interval: float = 60.0
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._keyring = keyring
+        self._interval = interval
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def once(self) -> None:
+        """Do what is due. Raises Unavailable; a race with another worker is no error."""
+        try:
+            if self._keyring.is_due():
+                with self._store.transaction(SCHEDULE) as work:
+                    self._keyring.keep(work)
+        except Conflict:
+            log.info("another worker has rotated the signing key")
+        now = self._store.clock()
+        self._directory.forget_expired(now.timestamp())
+        forget_expired(self._store, now)
+        self._store.forget_changes(now - CHANGES_KEPT)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            try:
+                self.once()
+            except Unavailable as error:
+                log.warning("upkeep waits: %s", error.detail)
+            except Exception:
+                log.exception("upkeep failed")

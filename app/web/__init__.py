@@ -1,0 +1,54 @@
+"""HTTP EDGES: a thin WSGI layer for the OAuth endpoints, Flask for everything else."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+
+from app.oauth import metadata as paths
+from app.oauth.request import OAuthRequest, OAuthResponse
+from app.web import problems, well_known
+from app.web.oauth import Endpoint, OAuthEdge
+from app.web.origin import Proxies, new_request_id
+from app.web.problems import invalid_input
+from app.wiring import Services, services
+
+__all__ = ["invalid_input", "mount"]
+
+
+def mount(app: Flask) -> None:
+    """Mount every edge."""
+    found = services(app)
+    proxies = Proxies(found.settings.trusted_proxies)
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.register_blueprint(well_known.blueprint)
+    problems.register(app)
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = new_request_id()
+        g.origin = proxies.origin(request.environ, g.request_id)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    app.wsgi_app = OAuthEdge(  # type: ignore[method-assign]
+        app.wsgi_app, _endpoints(found), proxies, found.settings.issuer, found.start
+    )
+
+
+def _endpoints(found: Services) -> dict[str, Endpoint]:
+    def endpoint(name: str) -> Endpoint:
+        def answer(request: OAuthRequest) -> OAuthResponse:
+            response: OAuthResponse = found.server.create_endpoint_response(name, request)
+            return response
+
+        return answer
+
+    return {
+        paths.TOKEN: found.server.create_token_response,
+        paths.INTROSPECT: endpoint("introspection"),
+        paths.REVOKE: endpoint("revocation"),
+    }

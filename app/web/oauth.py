@@ -1,0 +1,108 @@
+"""The OAuth endpoints' edge: a WSGI layer under Flask's request machinery.
+
+A Flask view spends 80 to 96 µs before it does anything; this spends five. It is mounted by
+``app.wsgi_app = OAuthEdge(…)``, so tests and Flask's own test client pass through it as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from app.errors import InvalidClient, InvalidRequest, OAuthError, Unavailable
+from app.oauth.request import OAuthRequest, OAuthResponse
+from app.web.forms import read_form
+from app.web.origin import Proxies, new_request_id
+from app.web.problems import status_of
+
+log = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+Endpoint = Callable[[OAuthRequest], OAuthResponse]
+
+_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class OAuthEdge:
+    """Answers the endpoints it knows by their path, and hands everything else to Flask."""
+
+    def __init__(
+        self,
+        flask: Wsgi,
+        endpoints: Mapping[str, Endpoint],
+        proxies: Proxies,
+        realm: str,
+        start: Callable[[], None],
+    ) -> None:
+        self._flask = flask
+        self._start = start
+        self._started = False
+        self._endpoints = endpoints
+        self._proxies = proxies
+        self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if not self._started:
+            # Here, because threads begun before a server forks would be lost to its workers.
+            self._start()
+            self._started = True
+        endpoint = self._endpoints.get(environ["PATH_INFO"])
+        if endpoint is None:
+            return self._flask(environ, start_response)
+        request_id = new_request_id()
+        also: list[tuple[str, str]] = []
+        try:
+            if environ["REQUEST_METHOD"] != "POST":
+                status, body = 405, _error("invalid_request", "This endpoint takes POST only")
+                also.append(("Allow", "POST"))
+            else:
+                response = endpoint(self._request(environ, request_id))
+                status, body = response.status, response.body
+        except OAuthError as error:
+            status, body = status_of(error), _error(error.code, error.description)
+            if isinstance(error, InvalidClient):
+                also.append(("WWW-Authenticate", self._challenge))
+        except Unavailable as error:
+            log.warning("%s: %s", request_id, error.detail)
+            status, body = 503, _error(error.code, error.description)
+            also.append(("Retry-After", str(error.retry_after)))
+        except Exception:
+            # A bug of ours: the caller learns nothing but the id under which the log has it all.
+            log.exception("%s: %s failed", request_id, environ["PATH_INFO"])
+            status, body = 500, _error("server_error", "Something went wrong on our side")
+        content = orjson.dumps(body)
+        start_response(
+            _LINES[status],
+            [
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(content))),
+                ("Cache-Control", "no-store"),
+                ("Pragma", "no-cache"),
+                ("X-Content-Type-Options", "nosniff"),
+                ("X-Request-Id", request_id),
+                *also,
+            ],
+        )
+        return [content]
+
+    def _request(self, environ: Environ, request_id: str) -> OAuthRequest:
+        form, resources = read_form(environ)
+        authorization = environ.get("HTTP_AUTHORIZATION")
+        if authorization is not None and "," in authorization:
+            raise InvalidRequest("More than one Authorization header")
+        return OAuthRequest(
+            form=form,
+            resources=resources,
+            authorization=authorization,
+            origin=self._proxies.origin(environ, request_id),
+        )
+
+
+def _error(code: str, description: str) -> dict[str, object]:
+    return {"error": code, "error_description": description}

@@ -1,0 +1,60 @@
+"""Where a request comes from: its id, and the address of its client."""
+
+from __future__ import annotations
+
+import ipaddress
+from binascii import hexlify
+from collections.abc import Mapping
+from os import urandom
+from typing import Any
+
+from app.records import Origin
+from app.settings import Network
+
+
+def new_request_id() -> str:
+    """``req_`` and 24 hex digits; always ours, so that nobody can write into our logs."""
+    return "req_" + hexlify(urandom(12)).decode()
+
+
+class Proxies:
+    """The networks whose ``X-Forwarded-For`` is believed."""
+
+    def __init__(self, trusted: tuple[Network, ...]) -> None:
+        self._trusted = trusted
+
+    def client_address(self, environ: Mapping[str, Any]) -> str | None:
+        """The peer, or behind trusted proxies the rightmost address that is none of them.
+
+        The leftmost one is what the client claims, and anybody can claim.
+        """
+        peer: str | None = environ.get("REMOTE_ADDR")
+        if not self._trusted or peer is None or not self._trusts(peer):
+            return peer
+        for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+            address = hop.strip()
+            if not address:
+                break
+            if not self._trusts(address):
+                return address if _is_address(address) else peer
+        return peer
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)
+
+    def origin(self, environ: Mapping[str, Any], request_id: str) -> Origin:
+        """What the events of this request say of where it came from."""
+        agent = environ.get("HTTP_USER_AGENT", "")[:256] or None
+        return Origin(request_id, self.client_address(environ), agent)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""Errors become answers, here and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, g, jsonify
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from app import errors
+from app.web.forms import BodyTooLarge
+from keyturn.errors import CredentialRefused, KeyturnError
+
+log = logging.getLogger(__name__)
+
+_STATUS: dict[type[KeyturnError], int] = {
+    errors.InvalidClient: 401,
+    errors.InsufficientRight: 403,
+    BodyTooLarge: 413,
+    errors.OAuthError: 400,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.PlanLimit: 403,
+    errors.Invalid: 400,
+    errors.Unavailable: 503,
+}
+
+
+def status_of(error: KeyturnError) -> int:
+    """The HTTP status of an error: its own, or that of the nearest class above."""
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return 500
+
+
+def problem(
+    status: int, code: str, message: str, details: list[dict[str, Any]] | None = None
+) -> Response:
+    """The error body of the management API (CONTRACT §6)."""
+    error: dict[str, Any] = {"code": code, "message": message, "request_id": g.request_id}
+    if details:
+        error["details"] = details
+    response = jsonify({"error": error})
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def render(error: KeyturnError) -> Response:
+    """What the caller may know of an error; its detail goes to the log."""
+    if isinstance(error, CredentialRefused):
+        response = problem(error.status, str(error.code), error.description)
+        if error.challenge:
+            response.headers["WWW-Authenticate"] = error.challenge
+        return response
+    status = status_of(error)
+    if status >= 500:
+        log.warning("%s: %s", g.request_id, error.detail or error.description)
+    field = getattr(error, "field", None)
+    details = [{"field": field, "message": error.description}] if field else None
+    response = problem(status, error.code, error.description, details)
+    if isinstance(error, errors.Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def invalid_input(error: ValidationError) -> Response:
+    """A body or query that does not fit its model: each field named, no value repeated."""
+    details = [
+        {"field": ".".join(str(part) for part in found["loc"]), "message": found["msg"]}
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return problem(400, "invalid", "Some fields cannot be taken", details)
+
+
+def register(app: Flask) -> None:
+    """Render every error of every Flask route."""
+
+    @app.errorhandler(KeyturnError)
+    def on_refusal(error: KeyturnError) -> Response:
+        return render(error)
+
+    @app.errorhandler(HTTPException)
+    def on_http(error: HTTPException) -> Response:
+        code = (error.name or "error").lower().replace(" ", "_")
+        response = problem(error.code or 500, code, error.description or error.name)
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def on_bug(error: Exception) -> Response:
+        log.exception("%s failed", g.request_id)
+        return problem(500, "server_error", "Something went wrong on our side")

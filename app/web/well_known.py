@@ -1,0 +1,70 @@
+"""Metadata (RFC 8414), JWKS (RFC 7517) and health: what anybody may read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, request
+
+from app.errors import StartRefused, Unavailable
+from app.oauth import metadata as paths
+from app.wiring import services
+
+blueprint = Blueprint("well_known", __name__)
+
+MAX_AGE = 300
+"""Seconds: less than a new key is published before it signs."""
+
+
+def _document(body: Mapping[str, Any], media_type: str = "application/json") -> Response:
+    content = orjson.dumps(body)
+    response = Response(content, mimetype=media_type)
+    response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.set_etag(sha256(content).hexdigest()[:32])
+    return response.make_conditional(request)
+
+
+for path in paths.METADATA:
+
+    @blueprint.get(path, endpoint=path.rsplit("/", 1)[1])
+    def metadata() -> Response:
+        return _document(services(current_app).metadata)
+
+
+@blueprint.get(paths.JWKS)
+def jwks() -> Response:
+    """Public keys only: the next, the current and those whose tokens are still alive."""
+    return _document(services(current_app).keyring.published().jwks, "application/jwk-set+json")
+
+
+@blueprint.route(paths.AUTHORIZE, methods=["GET", "POST"])
+def authorize() -> Response:
+    """No user ever signs in here; some clients want the endpoint to exist all the same."""
+    body = {
+        "error": "unsupported_response_type",
+        "error_description": "This server issues tokens to machines: use the token endpoint",
+    }
+    return Response(orjson.dumps(body), status=400, mimetype="application/json")
+
+
+@blueprint.get("/health")
+def live() -> Response:
+    """The process answers."""
+    return Response(b'{"status":"ok"}', mimetype="application/json")
+
+
+@blueprint.get("/health/ready")
+def ready() -> Response:
+    """Whether a token could be issued now: the database answers and there is a signing key."""
+    found = services(current_app)
+    try:
+        found.store.feed_head()
+        found.keyring.published()
+    except (Unavailable, StartRefused) as error:
+        body = {"status": "unavailable", "reason": error.code}
+        return Response(orjson.dumps(body), status=503, mimetype="application/json")
+    return Response(b'{"status":"ready"}', mimetype="application/json")

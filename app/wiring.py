@@ -1,0 +1,149 @@
+"""The composition root: Settings -> Services. Every registry table is here."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, cast
+
+from app.admin.desk import Desk
+from app.crypto.master_key import MasterKey, read_master_key
+from app.oauth import metadata as paths
+from app.oauth.client_auth import ClientAuthentication
+from app.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
+from app.oauth.credentials import Credentials
+from app.oauth.grants.client_credentials import ClientCredentials
+from app.oauth.introspection import Introspection
+from app.oauth.revocation import Revocation
+from app.oauth.server import TokenServer
+from app.settings import Settings
+from app.storage.directory import Directory
+from app.storage.feed import Feed
+from app.storage.journal import Journal
+from app.storage.schema import require_current
+from app.storage.shipping import Shipper
+from app.storage.store import Store
+from app.tokens.issuer import Issuer
+from app.tokens.journal import TokenJournal
+from app.tokens.keyring import Keyring
+from app.tokens.upkeep import Upkeep
+
+GRANTS = (
+    ClientCredentials,  # RFC 6749 §4.4
+)
+
+CLIENT_AUTH_METHODS = (
+    ClientSecretBasic(),  # RFC 6749 §2.3.1; first, because clients take the first they know
+    ClientSecretPost(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the edges need, made once."""
+
+    settings: Settings
+    store: Store
+    feed: Feed
+    directory: Directory
+    keyring: Keyring
+    journal: Journal
+    shipper: Shipper
+    upkeep: Upkeep
+    credentials: Credentials
+    server: TokenServer
+    desk: Desk
+    metadata: Mapping[str, Any]
+    _starting: threading.Lock
+
+    def check(self) -> None:
+        """Whether this installation can serve. Raises StartRefused, saying what to do."""
+        require_current(self.store)
+        self.keyring.published()
+
+    def start(self) -> None:
+        """Begin the background work of a serving process; harmless when repeated."""
+        with self._starting:
+            self.feed.start()
+            self.shipper.start()
+            self.upkeep.start()
+
+    def stop(self) -> None:
+        """End the background work; what the journal holds is shipped if the database lets us."""
+        for part in (self.upkeep, self.feed, self.shipper):
+            part.stop()
+
+
+def wire(settings: Settings, engine: Any) -> Services:
+    """Build everything; nothing is read or started yet."""
+    clock, random_bytes = _now, secrets.token_bytes
+
+    @cache
+    def master_key() -> MasterKey:
+        return read_master_key(settings.keys_dir, settings.master_key)
+
+    store = Store(engine, clock)
+    feed = Feed(store, settings)
+    directory = Directory(store, feed, settings)
+    keyring = Keyring(store, master_key, settings, random_bytes)
+    feed.deliver_to(
+        {
+            "client": directory.drop_client,
+            "api_key": directory.drop_api_key,
+            "organization": directory.drop_organization,
+            "revoked_token": directory.note_revoked,
+            "signing_key": keyring.drop,
+        },
+        reset=(directory.drop_everything, keyring.drop),
+    )
+    file = Journal(settings.journal_dir, settings.journal_limit)
+    journal = TokenJournal(file)
+    client_auth = ClientAuthentication(CLIENT_AUTH_METHODS, directory)
+    credentials = Credentials(settings, directory, keyring, clock)
+    server = TokenServer(
+        settings, directory, client_auth, Issuer(settings, keyring, journal), journal, GRANTS
+    )
+    server.register_endpoint(
+        Introspection(settings, directory, client_auth, credentials, journal)  # RFC 7662
+    )
+    server.register_endpoint(Revocation(client_auth, credentials, store))  # RFC 7009
+    return Services(
+        settings=settings,
+        store=store,
+        feed=feed,
+        directory=directory,
+        keyring=keyring,
+        journal=file,
+        shipper=Shipper(file, store),
+        upkeep=Upkeep(store, directory, keyring),
+        credentials=credentials,
+        server=server,
+        desk=Desk(
+            store=store,
+            directory=directory,
+            settings=settings,
+            clock=clock,
+            random_bytes=random_bytes,
+            keyring=keyring,
+            auth_methods=tuple(method.name for method in CLIENT_AUTH_METHODS),
+        ),
+        metadata=paths.metadata(
+            settings.issuer,
+            grant_types=[grant.GRANT_TYPE for grant in GRANTS],
+            auth_methods=[method.name for method in CLIENT_AUTH_METHODS],
+        ),
+        _starting=threading.Lock(),
+    )
+
+
+def services(app: Any) -> Services:
+    """The services of this Flask app."""
+    return cast("Services", app.extensions["keyturn"])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
