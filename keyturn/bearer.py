@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate
-from keyturn.claims import Audiences, accepted_audiences, meant_for
+from keyturn.claims import accepted_audiences, meant_for
 from keyturn.discovery import Discovery
 from keyturn.errors import (
     BadChecksum,
@@ -53,7 +53,7 @@ class Verifier:
     def __init__(
         self,
         issuer: str,
-        audience: str | Audiences,
+        audience: str | Collection[str],
         client_id: str | None = None,
         client_secret: str | None = None,
         *,

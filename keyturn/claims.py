@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from keyturn import wire
@@ -12,27 +13,31 @@ from keyturn.errors import InvalidScope, InvalidToken, Reason
 from keyturn.scope import ScopeSet
 
 
-class _AnyAudience:
+class AnyAudience:
+    """No audience check: for the issuer itself, which introspects tokens meant for others.
+
+    A resource server that uses it accepts tokens that were handed to its neighbours.
+    """
+
     def __repr__(self) -> str:
         return "UNSAFE_ANY_AUDIENCE"
 
 
-UNSAFE_ANY_AUDIENCE: Final = _AnyAudience()
-"""No audience check: for the issuer itself, which introspects tokens meant for others.
+UNSAFE_ANY_AUDIENCE: Final = AnyAudience()
 
-A resource server that uses it accepts tokens that were handed to its neighbours.
-"""
+Audiences = frozenset[str] | AnyAudience
 
-Audiences = Collection[str] | _AnyAudience
+# The same few scopes come with every token; what is remembered has passed a signature.
+_scope_set = lru_cache(maxsize=512)(ScopeSet.parse)
 
 
-def accepted_audiences(audience: str | Audiences) -> Audiences:
+def accepted_audiences(audience: str | Collection[str] | AnyAudience) -> Audiences:
     """The names an API goes by, as a set. Raises ValueError when there is none.
 
     >>> accepted_audiences("https://api.example.com")
     frozenset({'https://api.example.com'})
     """
-    if isinstance(audience, _AnyAudience):
+    if isinstance(audience, AnyAudience):
         return audience
     names = frozenset({audience} if isinstance(audience, str) else audience)
     if not names or "" in names:
@@ -42,7 +47,7 @@ def accepted_audiences(audience: str | Audiences) -> Audiences:
 
 def meant_for(aud: Iterable[str], audiences: Audiences) -> bool:
     """Whether one of these audiences is one of ours (RFC 7519 §4.1.3)."""
-    return isinstance(audiences, _AnyAudience) or any(name in audiences for name in aud)
+    return isinstance(audiences, AnyAudience) or not audiences.isdisjoint(aud)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class AccessTokenClaims:
     (('https://b.example',), 'rooms:read')
     >>> from datetime import UTC
     >>> now = datetime.fromtimestamp(1700000100, UTC)
-    >>> claims.check("https://a.example", ["https://b.example"], now, timedelta(0))
+    >>> claims.check("https://a.example", frozenset({"https://b.example"}), now)
     """
 
     iss: str
@@ -105,7 +110,7 @@ class AccessTokenClaims:
     def check(
         self, issuer: str, audiences: Audiences, now: datetime, leeway: timedelta = timedelta(0)
     ) -> None:
-        """Compare with what is expected here, by equality and never by containment.
+        """Compare with what is expected here, by equality and never by containment of strings.
 
         Raises InvalidToken. `leeway` is for clocks that disagree, on both ends of the token's life.
         `iat` is not compared with the clock: not before when, is what `nbf` says.
@@ -125,7 +130,7 @@ def _scope(members: dict[str, Any]) -> ScopeSet:
     value = members.get("scope", "")
     if type(value) is not str:
         raise wire.Unreadable(detail="scope is not a string")
-    return ScopeSet.parse(value)
+    return _scope_set(value)
 
 
 def _required(audiences: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from keyturn import wire
-from keyturn.claims import AccessTokenClaims, Audiences, accepted_audiences
+from keyturn.claims import AccessTokenClaims, AnyAudience, accepted_audiences
 from keyturn.errors import InvalidToken, Reason
 from keyturn.jwk import DEFAULT_ALGORITHMS, MAX_KID_LENGTH, supported
 from keyturn.jwks import KeySource
@@ -53,7 +53,7 @@ class TokenVerifier:
         self,
         *,
         issuer: str,
-        audience: str | Audiences,
+        audience: str | Collection[str] | AnyAudience,
         keys: KeySource,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         leeway: timedelta = DEFAULT_LEEWAY,
