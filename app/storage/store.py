@@ -214,7 +214,7 @@ def _database_errors() -> Iterator[None]:
     except IntegrityError as error:
         raise Conflict("It meets something that exists already", detail=str(error.orig)) from error
     except (OperationalError, PoolTimeout) as error:
-        raise Unavailable(detail=f"database: {type(error).__name__}") from error
+        raise Unavailable(detail=f"database: {error}"[:200]) from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(detail="database: connection lost") from error
