@@ -24,6 +24,5 @@ class Desk:
     clock: Clock
     random_bytes: RandomBytes
     keyring: Keyring
-    keyring: Keyring
     auth_methods: tuple[str, ...] = SECRET_METHODS
     """Values of ``token_endpoint_auth_method`` that a client may have: those that are enabled."""

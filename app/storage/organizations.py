@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.builtin import administration
+from app.errors import NotFound
 from app.records import Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, ResourceRow, ScopeRow
 from keyturn.scope import Catalogue, Declared, Grant
@@ -25,6 +26,14 @@ def get(session: Session, organization_id: str, lock: Lock | None = None) -> Org
     elif lock == "update":
         statement = statement.with_for_update(key_share=True)
     return session.scalar(statement)
+
+
+def existing(session: Session, organization_id: str) -> OrganizationRow:
+    """One organization. Raises NotFound."""
+    row = get(session, organization_id)
+    if row is None:
+        raise NotFound("organization")
+    return row
 
 
 def by_name(session: Session, name: str) -> OrganizationRow | None:

@@ -1,0 +1,1 @@
+"""Use cases behind API, CLI and dashboard: each one transaction, checking its actor's rights."""

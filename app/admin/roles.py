@@ -1,0 +1,40 @@
+"""What people may do: a role is a grant of scopes of administration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.builtin import (
+    AUDIT_READ,
+    CLIENTS_READ,
+    CLIENTS_WRITE,
+    KEYS_READ,
+    KEYS_WRITE,
+    SCOPES_READ,
+    SCOPES_WRITE,
+    USAGE_READ,
+    USERS_READ,
+    USERS_WRITE,
+)
+from keyturn.scope import Grant
+
+OWNER = "owner"
+
+_AUDITING = {CLIENTS_READ, KEYS_READ, SCOPES_READ, USERS_READ, AUDIT_READ, USAGE_READ}
+_DEVELOPING = {
+    CLIENTS_READ,
+    CLIENTS_WRITE,
+    KEYS_READ,
+    KEYS_WRITE,
+    SCOPES_READ,
+    AUDIT_READ,
+    USAGE_READ,
+}
+
+ROLES: Mapping[str, Grant] = {
+    OWNER: Grant.of({"keyturn:*"}),
+    "admin": Grant.of(_DEVELOPING | _AUDITING | {SCOPES_WRITE, USERS_WRITE}),
+    "developer": Grant.of(_DEVELOPING),
+    "auditor": Grant.of(_AUDITING),
+}
+"""By name, the mightiest first."""

@@ -1,0 +1,153 @@
+"""The scope catalogue of an organization: what exists, and what implies what (CONTRACT §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.admin import fields, rows
+from app.admin.desk import Desk
+from app.admin.grants import known_grant, require_grantable
+from app.admin.pages import DEFAULT_LIMIT, Page, page_in_memory, read_limit
+from app.admin.rights import reach, require
+from app.builtin import NAMESPACE, SCOPES_READ, SCOPES_WRITE, administration
+from app.errors import Conflict, Invalid, NotFound
+from app.records import Actor, Organization
+from app.storage import audit, catalogue, organizations
+from app.storage.models import ScopeRow
+from keyturn.errors import InvalidScope
+from keyturn.scope import MAX_TOKEN_LENGTH, WILDCARD, Grant
+
+MAX_SCOPES = 1000
+MAX_IMPLIED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewScope:
+    """What is said of a new scope."""
+
+    name: str
+    description: str = ""
+    implies: Sequence[str] = ()
+    """Declared scopes that come with it."""
+    public: bool = False
+    """Whether a publishable key may hold it (C-6)."""
+    organization_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeView:
+    """A scope as administrators see it; those of administration are built in."""
+
+    name: str
+    description: str
+    implies: tuple[str, ...]
+    public: bool
+    builtin: bool
+    created_at: datetime | None
+
+
+def add(desk: Desk, actor: Actor, new: NewScope) -> ScopeView:
+    """Declare a scope. Raises Forbidden, Invalid, NotFound, Conflict.
+
+    What it implies is given to all that will hold it, so the actor must be able to give that.
+    """
+    require(actor, SCOPES_WRITE)
+    organization_id = reach(actor, new.organization_id, write=True)
+    with desk.store.transaction(actor) as work:
+        organization = rows.organization(work, organization_id, "update")
+        name = _name(new.name)
+        if catalogue.scope(work.session, organization_id, name) is not None:
+            raise Conflict("This scope is declared already", field="name")
+        if catalogue.count_scopes(work.session, organization_id) >= MAX_SCOPES:
+            raise Conflict(f"An organization declares at most {MAX_SCOPES} scopes")
+        implies = _implied(organization, new.implies)
+        require_grantable(actor, organization, Grant.of(implies))
+        row = ScopeRow(
+            organization_id=organization_id,
+            name=name,
+            description=fields.description(new.description),
+            implies=implies,
+            public=new.public,
+            created_at=work.now,
+        )
+        work.session.add(row)
+        work.record("scope.added", "scope", name, organization_id=organization_id, implies=implies)
+        work.changed("organization", organization_id)
+        return _view(row)
+
+
+def list_page(
+    desk: Desk,
+    actor: Actor,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+    organization_id: str | None = None,
+    builtin: bool = True,
+) -> Page[ScopeView]:
+    """The scopes of an organization by name, those of administration among them.
+
+    Raises Forbidden, Invalid, NotFound.
+    """
+    require(actor, SCOPES_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    limit = read_limit(limit)
+    with desk.store.reading() as session:
+        operator = organizations.existing(session, organization_id).is_operator
+        views = [_view(row) for row in catalogue.scopes(session, organization_id)]
+    if builtin:
+        views += [
+            ScopeView(one.name, one.description, (), False, True, None)
+            for one in administration(operator=operator).values()
+        ]
+    return page_in_memory(views, limit, cursor, lambda view: view.name, lambda view: view)
+
+
+def remove(desk: Desk, actor: Actor, name: str, *, organization_id: str | None = None) -> None:
+    """Take back a scope that nothing names. Idempotent. Raises Forbidden, NotFound, Conflict."""
+    require(actor, SCOPES_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    if len(name) > MAX_TOKEN_LENGTH or not name.isascii() or not name.isprintable():
+        raise NotFound("scope")
+    with desk.store.transaction(actor) as work:
+        rows.organization_row(work, organization_id, "update")
+        row = catalogue.scope(work.session, organization_id, name)
+        if row is None:
+            if audit.happened(work.session, organization_id, "scope.removed", name):
+                return
+            raise NotFound("scope")
+        user = catalogue.scope_user(work.session, organization_id, name)
+        if user is not None:
+            raise Conflict(f"Still named by {user}")
+        work.session.delete(row)
+        work.record("scope.removed", "scope", name, organization_id=organization_id)
+        work.changed("organization", organization_id)
+
+
+def _name(name: str) -> str:
+    try:
+        Grant.of({name})
+    except InvalidScope as error:
+        raise Invalid(error.description, field="name") from None
+    if name.endswith(WILDCARD):
+        raise Invalid("A wildcard is granted, not declared", field="name")
+    if name.startswith(NAMESPACE) or name + ":" == NAMESPACE:
+        raise Invalid(f"Scopes below {NAMESPACE} are built in", field="name")
+    if not all(name.split(":")):
+        raise Invalid("A segment of the name is empty", field="name")
+    return name
+
+
+def _implied(organization: Organization, names: Sequence[str]) -> list[str]:
+    kept = fields.distinct(names, "implies", MAX_IMPLIED)
+    for name in kept:
+        if name.endswith(WILDCARD) or name.startswith(NAMESPACE):
+            raise Invalid(f"Cannot be implied: {name[:100]}", field="implies")
+    known_grant(organization, kept, "implies")
+    return sorted(kept)
+
+
+def _view(row: ScopeRow) -> ScopeView:
+    return rows.view_of(ScopeView, row, builtin=False)

@@ -1,0 +1,58 @@
+"""Keys inside a transaction: found by id and organization together, written, told about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.admin.desk import Desk
+from app.admin.fields import object_id
+from app.admin.key_templates import key_template
+from app.admin.rights import require_environment
+from app.errors import Conflict, NotFound
+from app.ids import new_id
+from app.records import ACTIVE
+from app.storage import api_keys
+from app.storage.models import ApiKeyRow, OrganizationRow
+from app.storage.store import Transaction
+from keyturn.apikey import key_digest, last_four, prefix_of
+
+
+def new_key(
+    desk: Desk, work: Transaction, owner: OrganizationRow, values: Mapping[str, Any]
+) -> tuple[ApiKeyRow, str]:
+    """Write a key, checked before: its hash, and what people may see of it."""
+    template = key_template(desk.settings, owner.environments, owner.key_template)
+    environment = values["environment"] if template.environments else None
+    if environment is not None and environment not in template.environments:
+        raise Conflict("The environment of this key is no longer the organization's")
+    key = template.generate(environment, desk.random_bytes)
+    row = ApiKeyRow(
+        id=new_id("key"),
+        organization_id=owner.id,
+        status=ACTIVE,
+        digest=key_digest(key),
+        prefix=prefix_of(key),
+        last_four=last_four(key),
+        created_at=work.now,
+        updated_at=work.now,
+        **values,
+    )
+    work.session.add(row)
+    work.session.flush()
+    return row, key
+
+
+def locked(work: Transaction, organization_id: str, key_id: str) -> ApiKeyRow:
+    """A key that this actor may write, locked. Raises NotFound, Forbidden."""
+    row = api_keys.get(work.session, organization_id, object_id(key_id, "API key"), lock=True)
+    if row is None:
+        raise NotFound("API key")
+    require_environment(work.actor, row.environment)
+    return row
+
+
+def record(work: Transaction, row: ApiKeyRow, event: str, **details: Any) -> None:
+    """Say what was done to a key, to the auditors and to whoever holds it in memory."""
+    work.record(event, "api_key", row.id, organization_id=row.organization_id, **details)
+    work.changed("api_key", row.digest.hex())

@@ -1,0 +1,287 @@
+"""The life of an API key: created, disabled, enabled, rotated, revoked (CONTRACT §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from app.admin import fields, rows
+from app.admin.changes import named
+from app.admin.desk import Desk
+from app.admin.grants import chosen_grant, require_grantable
+from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
+from app.admin.rate_limits import read_rate_limits
+from app.admin.restrictions import read_domains, read_networks
+from app.admin.rights import default_environment, reach, require, require_environment
+from app.apikeys.keys import locked, new_key, record
+from app.apikeys.rules import (
+    require_own_limits,
+    require_publishable,
+    require_room,
+    within_own_life,
+)
+from app.apikeys.values import (
+    KINDS,
+    STATUSES,
+    ApiKeyChanges,
+    ApiKeyFilter,
+    ApiKeyView,
+    CreatedApiKey,
+    NewApiKey,
+    status_at,
+    view,
+)
+from app.builtin import KEYS_READ, KEYS_WRITE
+from app.errors import Conflict, Forbidden, NotFound
+from app.records import ACTIVE, DISABLED, REVOKED, ROTATED, Actor
+from app.storage import api_keys, organizations
+from keyturn.scope import Grant, ScopeSet
+
+MAX_REASON = 200
+EVERY_KEY = ApiKeyFilter()
+
+_INHERITED = (
+    "name",
+    "description",
+    "environment",
+    "kind",
+    "scopes",
+    "preset",
+    "allowed_ips",
+    "allowed_domains",
+    "rate_limits",
+    "expires_at",
+    "created_by",
+)
+"""What a successor takes over (S2-52): everything that was said of its predecessor."""
+
+
+def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
+    """Make a key. Raises Forbidden, Invalid, NotFound, PlanLimit."""
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, new.organization_id, write=True)
+    with desk.store.transaction(actor) as work:
+        # Locked for the count: two that create at once would both find room for one more.
+        owner = rows.organization_row(work, organization_id, "update")
+        organization = organizations.record(work.session, owner)
+        grant = chosen_grant(work, organization, new.scopes, new.preset)
+        flat = require_grantable(actor, organization, grant)
+        environment = new.environment or default_environment(actor, organization)
+        fields.one_of(environment, organization.environments, "environment")
+        require_environment(actor, environment)
+        expires_at = fields.expiry(new.expires_at, new.expires_in, work.now)
+        values: dict[str, Any] = {
+            "name": fields.name(new.name),
+            "description": fields.description(new.description),
+            "environment": environment,
+            "kind": fields.one_of(new.kind, KINDS, "kind"),
+            "scopes": list(flat),
+            "preset": new.preset,
+            "allowed_ips": read_networks(new.allowed_ips),
+            "allowed_domains": read_domains(new.allowed_domains),
+            "rate_limits": read_rate_limits(new.rate_limits),
+            "expires_at": within_own_life(work, expires_at),
+            "created_by": actor.id,
+        }
+        require_publishable(organization, values["kind"], flat, values["allowed_domains"])
+        require_own_limits(work, owner, values["rate_limits"])
+        require_room(work, owner)
+        row, key = new_key(desk, work, owner, values)
+        record(work, row, "api_key.created", name=row.name, scopes=row.scopes)
+        return CreatedApiKey(view(row, work.now), key)
+
+
+def list_page(
+    desk: Desk,
+    actor: Actor,
+    wanted: ApiKeyFilter = EVERY_KEY,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+    organization_id: str | None = None,
+) -> Page[ApiKeyView]:
+    """The organization's keys, the youngest first. Raises Forbidden, Invalid, NotFound."""
+    require(actor, KEYS_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    limit = read_limit(limit)
+    for name, choices in (("status", STATUSES), ("kind", KINDS)):
+        if getattr(wanted, name) is not None:
+            fields.one_of(getattr(wanted, name), choices, name)
+    now = desk.clock()
+    with desk.store.reading() as session:
+        found = api_keys.page(
+            session,
+            organization_id,
+            now=now,
+            before=read_cursor(cursor),
+            limit=limit + 1,
+            status=wanted.status,
+            environment=fields.note(wanted.environment or "", "environment", 32) or None,
+            kind=wanted.kind,
+            created_by=fields.note(wanted.created_by or "", "created_by", 64) or None,
+        )
+        return page_of(found, limit, lambda row: row.id, lambda row: view(row, now))
+
+
+def show(
+    desk: Desk, actor: Actor, key_id: str, *, organization_id: str | None = None
+) -> ApiKeyView:
+    """One key. Raises Forbidden, NotFound."""
+    require(actor, KEYS_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    with desk.store.reading() as session:
+        row = api_keys.get(session, organization_id, fields.object_id(key_id, "API key"))
+        if row is None:
+            raise NotFound("API key")
+        return view(row, desk.clock())
+
+
+def update(
+    desk: Desk,
+    actor: Actor,
+    key_id: str,
+    changes: ApiKeyChanges,
+    *,
+    organization_id: str | None = None,
+) -> ApiKeyView:
+    """Change what may be changed. Raises Forbidden, Invalid, NotFound, Conflict, PlanLimit."""
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    with desk.store.transaction(actor) as work:
+        owner = rows.organization_row(work, organization_id, "share")
+        row = locked(work, organization_id, key_id)
+        if status_at(row, work.now) not in (ACTIVE, DISABLED):
+            raise Conflict(f"The key is {status_at(row, work.now)}")
+        values = _checked(named(changes))
+        organization = organizations.record(work.session, owner)
+        domains = values.get("allowed_domains", row.allowed_domains)
+        require_publishable(organization, row.kind, ScopeSet.of(row.scopes), domains)
+        if values.get("rate_limits", row.rate_limits) != row.rate_limits:
+            require_own_limits(work, owner, values["rate_limits"])
+        changed = rows.put(row, values)
+        if changed:
+            row.updated_at = work.now
+            record(work, row, "api_key.updated", changed=changed)
+        return view(row, work.now)
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    checks: dict[str, Callable[[Any], Any]] = {
+        "name": fields.name,
+        "description": fields.description,
+        "allowed_ips": read_networks,
+        "allowed_domains": read_domains,
+        "rate_limits": read_rate_limits,
+    }
+    return {name: checks[name](value) for name, value in values.items()}
+
+
+def disable(
+    desk: Desk, actor: Actor, key_id: str, *, organization_id: str | None = None
+) -> ApiKeyView:
+    """It opens nothing until it is enabled. Idempotent. Raises Forbidden, NotFound, Conflict."""
+    return _stand(desk, actor, key_id, organization_id, DISABLED)
+
+
+def enable(
+    desk: Desk, actor: Actor, key_id: str, *, organization_id: str | None = None
+) -> ApiKeyView:
+    """Undo ``disable``. Idempotent. Raises Forbidden, NotFound, Conflict, PlanLimit."""
+    return _stand(desk, actor, key_id, organization_id, ACTIVE)
+
+
+def _stand(
+    desk: Desk, actor: Actor, key_id: str, organization_id: str | None, status: str
+) -> ApiKeyView:
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    with desk.store.transaction(actor) as work:
+        owner = rows.organization_row(work, organization_id, "update")
+        row = locked(work, organization_id, key_id)
+        if row.status not in (ACTIVE, DISABLED):
+            raise Conflict(f"The key is {row.status}")
+        if row.status != status:
+            # A disabled key does not count against the plan; enabled, it does again.
+            if status == ACTIVE and row.rotated_to is None:
+                require_room(work, owner)
+            row.status = status
+            row.updated_at = work.now
+            record(work, row, f"api_key.{'enabled' if status == ACTIVE else 'disabled'}")
+        return view(row, work.now)
+
+
+def revoke(
+    desk: Desk,
+    actor: Actor,
+    key_id: str,
+    *,
+    reason: str = "",
+    organization_id: str | None = None,
+) -> ApiKeyView:
+    """End a key for ever, now. Idempotent: the first time and reason stand (S3-11).
+
+    Raises Forbidden, Invalid, NotFound.
+    """
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    with desk.store.transaction(actor) as work:
+        row = locked(work, organization_id, key_id)
+        if row.status != REVOKED:
+            row.status = REVOKED
+            row.revoked_at = row.updated_at = work.now
+            row.revoked_reason = fields.note(reason, "reason", MAX_REASON) or None
+            record(work, row, "api_key.revoked", why=row.revoked_reason)
+        return view(row, work.now)
+
+
+def rotate(
+    desk: Desk,
+    actor: Actor,
+    key_id: str,
+    *,
+    grace_seconds: int = 0,
+    reason: str = "",
+    organization_id: str | None = None,
+) -> CreatedApiKey:
+    """Make a successor with the same settings and the same expiry; the key itself lives on for the
+    grace and is ``rotated`` then (S2-50..58).
+
+    Works at the plan's cap. Raises Forbidden, Invalid, NotFound, Conflict.
+    """
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    grace = fields.grace(grace_seconds)
+    why = fields.note(reason, "reason", MAX_REASON) or None
+    with desk.store.transaction(actor) as work:
+        owner = rows.organization_row(work, organization_id, "share")
+        row = locked(work, organization_id, key_id)
+        organization = organizations.record(work.session, owner)
+        # Whoever makes a key can use it.
+        require_grantable(actor, organization, Grant.of(row.scopes))
+        if within_own_life(work, row.expires_at) != row.expires_at:
+            raise Forbidden("The key would outlive yours")
+        inherited = {name: getattr(row, name) for name in _INHERITED}
+        successor, key = new_key(desk, work, owner, inherited | {"rotated_from": row.id})
+        ends_at = work.now + grace
+        if not api_keys.claim_succession(
+            work.session,
+            organization_id,
+            row.id,
+            successor=successor.id,
+            status=ACTIVE if grace else ROTATED,
+            expires_at=min(row.expires_at or ends_at, ends_at),
+            now=work.now,
+        ):
+            status = status_at(row, work.now)
+            rotated = status == ROTATED or row.rotated_to is not None
+            raise Conflict("The key is rotated already" if rotated else f"The key is {status}")
+        record(
+            work,
+            row,
+            "api_key.rotated",
+            successor=successor.id,
+            grace_seconds=grace_seconds,
+            why=why,
+        )
+        record(work, successor, "api_key.created", name=row.name, rotated_from=row.id)
+        return CreatedApiKey(view(successor, work.now), key)

@@ -1,0 +1,56 @@
+"""What a key may be: within its maker's life, its plan, and what its kind allows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from app.apikeys.values import PUBLISHABLE
+from app.errors import Forbidden, Invalid, PlanLimit
+from app.records import Organization
+from app.storage import api_keys, plans
+from app.storage.models import OrganizationRow
+from app.storage.store import Transaction
+from keyturn.scope import ScopeSet
+
+
+def within_own_life(work: Transaction, expires_at: datetime | None) -> datetime | None:
+    """A key made by a key ends with it at the latest, and without a word at that time (S3-6)."""
+    if work.actor.type != "api_key":
+        return expires_at
+    own = api_keys.get(work.session, work.actor.organization_id, work.actor.id)
+    if own is None:
+        raise Forbidden("Your own key is gone")
+    if expires_at is not None and own.expires_at is not None and expires_at > own.expires_at:
+        raise Forbidden("The key would outlive yours", field="expires_at")
+    return expires_at or own.expires_at
+
+
+def require_publishable(
+    organization: Organization, kind: str, scopes: ScopeSet, domains: list[str]
+) -> None:
+    """A key that stands in a web page is bound to its domains and to public scopes (C-6)."""
+    if kind != PUBLISHABLE:
+        return
+    if not domains:
+        raise Invalid("A publishable key needs a domain", field="allowed_domains")
+    declared = organization.catalogue.scopes
+    private = [one for one in scopes if one not in declared or not declared[one].public]
+    if private:
+        raise Invalid(f"Not for a publishable key: {' '.join(private[:8])}", field="scopes")
+
+
+def require_own_limits(
+    work: Transaction, owner: OrganizationRow, limits: list[dict[str, Any]]
+) -> None:
+    plan = plans.get(work.session, owner.plan_id) if owner.plan_id and limits else None
+    if plan is not None and not plan.custom_key_limits:
+        raise PlanLimit("The plan allows no limits of a key's own", field="rate_limits")
+
+
+def require_room(work: Transaction, owner: OrganizationRow) -> None:
+    plan = plans.get(work.session, owner.plan_id) if owner.plan_id else None
+    if plan is None or plan.max_active_keys is None:
+        return
+    if api_keys.count_active(work.session, owner.id, work.now) >= plan.max_active_keys:
+        raise PlanLimit(f"The plan allows {plan.max_active_keys} active API keys")

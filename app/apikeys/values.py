@@ -1,0 +1,113 @@
+"""API keys as they are asked for and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.admin.changes import UNSET, Unset
+from app.admin.rate_limits import RateLimitInput
+from app.admin.rows import view_of
+from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED
+from app.storage.models import ApiKeyRow
+
+SECRET = "secret"  # noqa: S105 - a kind of key
+PUBLISHABLE = "publishable"
+KINDS = (SECRET, PUBLISHABLE)
+STATUSES = (ACTIVE, DISABLED, EXPIRED, ROTATED, REVOKED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApiKey:
+    """What is said of a new key: ``scopes`` or ``preset``, ``expires_at`` or ``expires_in``."""
+
+    name: str
+    description: str = ""
+    organization_id: str | None = None
+    environment: str | None = None
+    """None: the actor's own, else the organization's first."""
+    kind: str = SECRET
+    scopes: Sequence[str] | None = None
+    preset: str | None = None
+    allowed_ips: Sequence[str] = ()
+    """Addresses and CIDR ranges; none: from anywhere."""
+    allowed_domains: Sequence[str] = ()
+    """Hosts and ``*.host``; none: any origin. A publishable key needs one."""
+    rate_limits: Sequence[RateLimitInput] = ()
+    expires_at: datetime | None = None
+    expires_in: int | None = None
+    """Seconds from now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyChanges:
+    """What may be changed of a key. Scopes, environment and expiry are for life."""
+
+    name: str | Unset = UNSET
+    description: str | Unset = UNSET
+    allowed_ips: Sequence[str] | Unset = UNSET
+    allowed_domains: Sequence[str] | Unset = UNSET
+    rate_limits: Sequence[RateLimitInput] | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyFilter:
+    """Which keys: every named field must fit."""
+
+    status: str | None = None
+    environment: str | None = None
+    kind: str | None = None
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyView:
+    """A key as administrators see it (CONTRACT §6)."""
+
+    id: str
+    name: str
+    description: str
+    organization_id: str
+    environment: str | None
+    kind: str
+    scopes: tuple[str, ...]
+    preset: str | None
+    allowed_ips: tuple[str, ...]
+    allowed_domains: tuple[str, ...]
+    rate_limits: tuple[Mapping[str, Any], ...]
+    status: str
+    prefix: str
+    last_four: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_reason: str | None
+    created_at: datetime
+    created_by: str | None
+    updated_at: datetime
+    last_used_at: datetime | None
+    rotated_from: str | None
+    rotated_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedApiKey:
+    """A new key: shown here and never again."""
+
+    api_key: ApiKeyView
+    key: str = field(repr=False)
+
+
+def view(row: ApiKeyRow, now: datetime) -> ApiKeyView:
+    """A row as the view of it, with the status it has now."""
+    return view_of(ApiKeyView, row, status=status_at(row, now))
+
+
+def status_at(row: ApiKeyRow, now: datetime) -> str:
+    """The stored status; an active key whose time has come is ``expired``, or ``rotated`` where it
+    has a successor: that was the end of its grace.
+    """
+    if row.status != ACTIVE or row.expires_at is None or row.expires_at > now:
+        return row.status
+    return EXPIRED if row.rotated_to is None else ROTATED
