@@ -133,7 +133,8 @@ class Fetch:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise FetchFailed(detail=f"{response.url}: compressed answer")
         body = bytearray()
-        for chunk in response.iter_raw(16 * 1024):
+        # As it arrives: chunks of a given size would be waited for.
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) > MAX_ANSWER:
                 raise FetchFailed(detail=f"{response.url}: more than {MAX_ANSWER} bytes")
