@@ -5,6 +5,7 @@ Read once by ``Settings.from_env``; a bad value stops the start and names the va
 
 from __future__ import annotations
 
+# ruff: noqa: RUF009 - the knobs are made once, when the class is
 import ipaddress
 import os.path
 from collections.abc import Callable, Mapping

@@ -34,9 +34,7 @@ class MasterKey:
     def decrypt(self, sealed: bytes, associated: bytes) -> bytes:
         """Raises StartRefused when it was encrypted under another key, or altered."""
         try:
-            return AESGCM(self._key).decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated
-            )
+            return AESGCM(self._key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
         except InvalidTag:
             raise StartRefused(
                 "The signing keys in the database were encrypted under another master key: "

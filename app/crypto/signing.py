@@ -28,7 +28,11 @@ _ALGORITHMS: dict[str, Algorithm] = {
 ALGORITHMS = tuple(_ALGORITHMS)
 """What can sign; no HMAC, no `none`."""
 
-_THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": "e kty n".split()}
+_THUMBPRINT_MEMBERS = {
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "RSA": ("e", "kty", "n"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class FoundKey:
 
 
 class Credentials:
-    """Finds what a presented text is. Raises InvalidToken (with the exact reason) and Unavailable."""
+    """Finds what a presented text is. Raises InvalidToken (its exact reason) and Unavailable."""
 
     def __init__(
         self, settings: Settings, directory: Directory, keyring: Keyring, clock: Clock
@@ -89,7 +89,7 @@ class Credentials:
         return FoundKey(key, self._standing(key.organization_id, key.environment), digest)
 
     def is_key_shaped(self, presented: str) -> bool:
-        """Whether it has the form of an API key of ours, checksum included; nothing is looked up."""
+        """Whether it has the form of an API key of ours, checksum included; without a look-up."""
         try:
             self._template.read(presented)
         except MalformedKey:

@@ -59,7 +59,8 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         try:
             if not request.grant_type:
                 raise InvalidRequest("grant_type is missing")
-            return super().create_token_response(exchange)
+            response: OAuthResponse = super().create_token_response(exchange)
+            return response
         except OAuthError as error:
             client = error.client if isinstance(error, InvalidClient) else exchange.client
             self._journal.refused("token.refused", client, error, request.origin)
@@ -110,7 +111,8 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
     def create_endpoint_response(self, name: str, request: OAuthRequest) -> OAuthResponse:
         """Introspection or revocation. Raises OAuthError and Unavailable."""
         try:
-            return super().create_endpoint_response(name, request)
+            response: OAuthResponse = super().create_endpoint_response(name, request)
+            return response
         except OAuthError as error:
             client = error.client if isinstance(error, InvalidClient) else None
             self._journal.refused(f"{name}.refused", client, error, request.origin)

@@ -69,9 +69,7 @@ def audience(
     )
     if resources:
         open_to_client = {
-            resource.identifier
-            for resource in reachable
-            if _takes(resource, client.environment)
+            resource.identifier for resource in reachable if _takes(resource, client.environment)
         }
         if not client.audiences or default in client.audiences:
             open_to_client.add(default)

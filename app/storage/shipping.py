@@ -91,8 +91,8 @@ def _note_use(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 _USED: tuple[tuple[str, Table, str], ...] = (
     ("client", ClientRow.__table__, "client_id"),  # type: ignore[assignment]
-    ("secret", ClientSecretRow.__table__, "id"),  # type: ignore[assignment]
-    ("api_key", ApiKeyRow.__table__, "id"),  # type: ignore[assignment]
+    ("secret", ClientSecretRow.__table__, "id"),
+    ("api_key", ApiKeyRow.__table__, "id"),
 )
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.ids import event_id
 from app.errors import Conflict, Unavailable
+from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
 from app.settings import Settings

@@ -55,8 +55,8 @@ class TokenJournal:
         self._append(
             type,
             "client" if client else "anonymous",
-            client and client.client_id,
-            client and client.organization_id,
+            client.client_id if client else None,
+            client.organization_id if client else None,
             origin,
             outcome="refused",
             reason=(error.detail or error.code)[:64] if client else error.code,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.crypto.master_key import MasterKey
@@ -19,7 +19,8 @@ from app.settings import Settings
 from app.storage import signing_keys
 from app.storage.signing_keys import CURRENT, NEXT, PREVIOUS, PUBLISHED, RETIRED, StoredKey
 from app.storage.store import Store, Transaction
-from keyturn.jwks import FixedKeys, VerificationKey
+from keyturn.jwk import VerificationKey
+from keyturn.jwks import FixedKeys
 
 MARGIN = timedelta(minutes=5)
 """How long a worker that is cut off may go on signing with a replaced key, and clock skew."""
@@ -115,9 +116,7 @@ class Keyring:
         self._add(work, NEXT, algorithm)
         for kid in (current.kid, following.kid):
             work.changed("signing_key", kid)
-        work.record(
-            "signing_key.rotated", "signing_key", following.kid, replaced=current.kid
-        )
+        work.record("signing_key.rotated", "signing_key", following.kid, replaced=current.kid)
         return following.kid
 
     def retire(self, work: Transaction, kid: str, *, reason: str) -> bool:
@@ -130,34 +129,31 @@ class Keyring:
             work.record("signing_key.retired", "signing_key", kid, reason=reason)
         return retired
 
-    def keep(self, work: Transaction) -> None:
-        """The schedule: rotate a current key that is old, retire a previous one that is done."""
-        for key in signing_keys.listed(work.session, (CURRENT, PREVIOUS)):
-            if key.stage == CURRENT and key.activated_at is not None:
-                if work.now - key.activated_at >= self._settings.signing_key_ttl:
-                    self.rotate(work)
-            elif key.replaced_at is not None:
-                if work.now - key.replaced_at >= self._settings.max_token_ttl + MARGIN:
-                    self.retire(work, key.kid, reason="expired")
-
     def is_due(self) -> bool:
         """Whether ``keep`` would do something; a plain reading, so that workers do not queue."""
-        now = self._store.clock()
         with self._store.reading() as session:
             keys = signing_keys.listed(session, (CURRENT, PREVIOUS))
-        lasting = self._settings.max_token_ttl + MARGIN
-        return any(
-            (key.activated_at is not None and now - key.activated_at >= self._settings.signing_key_ttl)
-            if key.stage == CURRENT
-            else (key.replaced_at is not None and now - key.replaced_at >= lasting)
-            for key in keys
-        )
+        return any(self._has_served(key, self._store.clock()) for key in keys)
+
+    def keep(self, work: Transaction) -> None:
+        """The schedule: replace a current key that is old, retire a previous one that is done."""
+        for key in signing_keys.listed(work.session, (CURRENT, PREVIOUS)):
+            if self._has_served(key, work.now):
+                if key.stage == CURRENT:
+                    self.rotate(work)
+                else:
+                    self.retire(work, key.kid, reason="expired")
+
+    def _has_served(self, key: StoredKey, now: datetime) -> bool:
+        if key.stage == CURRENT:
+            began, ttl = key.activated_at, self._settings.signing_key_ttl
+        else:
+            began, ttl = key.replaced_at, self._settings.max_token_ttl + MARGIN
+        return began is not None and now - began >= ttl
 
     def _add(self, work: Transaction, stage: str, algorithm: str | None = None) -> None:
         pair = generate(algorithm or self._settings.signing_algorithm)
-        sealed = self._master_key().encrypt(
-            pair.private_key, pair.kid.encode(), self._random_bytes
-        )
+        sealed = self._master_key().encrypt(pair.private_key, pair.kid.encode(), self._random_bytes)
         signing_keys.add(
             work,
             StoredKey(

@@ -25,7 +25,8 @@ def _document(body: Mapping[str, Any], media_type: str = "application/json") -> 
     response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.set_etag(sha256(content).hexdigest()[:32])
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 for path in paths.METADATA:

@@ -13,7 +13,8 @@ from app.storage.directory import Directory
 class Presented(Protocol):
     """What a method has found in the request: a claim to be a client, not yet believed."""
 
-    client_id: str
+    @property
+    def client_id(self) -> str: ...
 
     def proves(self, client: Client, now: float) -> str | None:
         """The id of the credential that it proves, or None."""
@@ -22,9 +23,12 @@ class Presented(Protocol):
 class ClientAuthMethod(Protocol):
     """One method, by its IANA name (``token_endpoint_auth_method``)."""
 
-    name: str
-    accepts: frozenset[str]
-    """Registered methods of clients that may use it."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """Registered methods of clients that may use it."""
 
     def is_used(self, request: OAuthRequest) -> bool:
         """Whether the request presents a credential of this kind."""
@@ -54,10 +58,10 @@ class ClientAuthentication:
             raise InvalidClient(detail="missing")
         presented = used[0].read(request)
         client = self._directory.client(presented.client_id)
-        credential = client and presented.proves(client, now)
+        credential = presented.proves(client, now) if client else None
         if client is None or credential is None:
             client = self._directory.client_now(presented.client_id)
-            credential = client and presented.proves(client, now)
+            credential = presented.proves(client, now) if client else None
             if client is None or credential is None:
                 reason = "unknown" if client is None else "secret_mismatch"
                 raise InvalidClient(detail=reason, client=client)

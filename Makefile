@@ -1,0 +1,73 @@
+# Keyturn. `make run` serves, `make test` tests; both need Python >= 3.11 and make, nothing else.
+
+PYTHON  ?= python3
+HOST    ?= 127.0.0.1
+PORT    ?= 8000
+WORKERS ?= 1
+VENV    := .venv
+BIN     := $(VENV)/bin
+JOBS    ?= 2
+
+# A URL that clients reach: behind a proxy or on a public address, set KEYTURN_ISSUER.
+export KEYTURN_ISSUER ?= http://$(if $(filter 0.0.0.0,$(HOST)),127.0.0.1,$(HOST)):$(PORT)
+export FLASK_APP := wsgi.py
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run dev test check format lint types imports demo token bench lock clean
+
+run: $(VENV)/server.done
+	@$(BIN)/flask bootstrap
+	@exec $(BIN)/flask serve --host $(HOST) --port $(PORT) --workers $(WORKERS)
+
+dev: $(VENV)/test.done run
+
+test: $(VENV)/test.done
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+check: $(VENV)/test.done format lint types imports test
+
+format: $(VENV)/test.done
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/test.done
+	$(BIN)/ruff check .
+
+types: $(VENV)/test.done
+	$(BIN)/mypy
+
+imports: $(VENV)/test.done
+	$(BIN)/lint-imports
+
+demo: $(VENV)/test.done
+	$(BIN)/python -m examples.bookings.demo
+
+token: $(VENV)/server.done
+	@$(BIN)/flask token
+
+bench: $(VENV)/test.done
+	$(BIN)/python -m benchmarks
+
+# The lock files: what setup.cfg asks for, pinned, with hashes and without addresses.
+lock: $(VENV)/test.done
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile setup.cfg --extra server --output-file requirements/server.lock $(UV)
+	$(BIN)/uv pip compile setup.cfg --extra server --extra test \
+		--constraint requirements/server.lock --output-file requirements/test.lock $(UV)
+
+UV := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+$(VENV)/server.done: requirements/server.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Keyturn needs Python 3.11 or newer")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing pinned dependencies into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)/test.done: requirements/test.lock $(VENV)/server.done
+	@echo "Installing test dependencies into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
