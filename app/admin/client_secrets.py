@@ -96,7 +96,8 @@ def add(
             fields.expiry(new.expires_at, None, work.now),
             note=fields.note(new.note, "note", MAX_NOTE),
         )
-        _record(work, client, "client_secret.created", created.id, new.grace_seconds)
+        said = {} if new.grace_seconds is None else {"grace_seconds": new.grace_seconds}
+        _record(work, client, "client_secret.created", created.id, **said)
         return created
 
 
@@ -164,7 +165,7 @@ def remove(
 
 
 def _record(
-    work: Transaction, client: ClientRow, event: str, secret_id: str, grace: int | None = None
+    work: Transaction, client: ClientRow, event: str, secret_id: str, **details: int
 ) -> None:
     work.record(
         event,
@@ -172,7 +173,7 @@ def _record(
         client.client_id,
         organization_id=client.organization_id,
         secret_id=secret_id,
-        grace_seconds=grace,
+        **details,
     )
     work.changed("client", client.client_id)
 

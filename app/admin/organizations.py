@@ -101,13 +101,12 @@ def create(desk: Desk, actor: Actor, new: NewOrganization) -> OrganizationView:
 def new_row(work: Transaction, name: str, **values: Any) -> OrganizationRow:
     """Write an organization, checked before; also for the first one of all."""
     row = OrganizationRow(
-        id=new_id("org"),
         name=name,
         status=ACTIVE,
         settings={},
         created_at=work.now,
         updated_at=work.now,
-        **({"is_operator": False, "plan_id": None} | values),
+        **({"id": new_id("org"), "is_operator": False, "plan_id": None} | values),
     )
     work.session.add(row)
     work.session.flush()

@@ -54,5 +54,6 @@ def locked(work: Transaction, organization_id: str, key_id: str) -> ApiKeyRow:
 
 def record(work: Transaction, row: ApiKeyRow, event: str, **details: Any) -> None:
     """Say what was done to a key, to the auditors and to whoever holds it in memory."""
-    work.record(event, "api_key", row.id, organization_id=row.organization_id, **details)
+    said = {name: value for name, value in details.items() if value is not None}
+    work.record(event, "api_key", row.id, organization_id=row.organization_id, **said)
     work.changed("api_key", row.digest.hex())

@@ -53,4 +53,4 @@ def require_room(work: Transaction, owner: OrganizationRow) -> None:
     if plan is None or plan.max_active_keys is None:
         return
     if api_keys.count_active(work.session, owner.id, work.now) >= plan.max_active_keys:
-        raise PlanLimit(f"The plan allows {plan.max_active_keys} active API keys")
+        raise PlanLimit(f"The plan's number of active API keys is reached: {plan.max_active_keys}")
