@@ -1,0 +1,460 @@
+"""One call for tokens and keys: header in, principal or refusal out."""
+
+import base64
+from datetime import datetime, timedelta
+
+import pytest
+
+from keyturn import (
+    BASE36,
+    DEFAULT_API_KEY,
+    DEFAULT_CLIENT_SECRET,
+    CredentialMalformed,
+    CredentialMissing,
+    CredentialRefused,
+    FixedKeys,
+    InsufficientScope,
+    InvalidToken,
+    KeyTemplate,
+    RestrictionRefused,
+    ScopeSet,
+    VerificationKey,
+    Verifier,
+    VerifierUnavailable,
+)
+from tests.keyturn.support import (
+    AUDIENCE,
+    EC_KEY,
+    ISSUER,
+    NOW,
+    START,
+    FakeIssuer,
+    Reply,
+    good_token,
+)
+
+INTROSPECT = FakeIssuer.INTROSPECT
+KEY = DEFAULT_API_KEY.generate("live")
+TEST_KEY = DEFAULT_API_KEY.generate("test")
+
+
+@pytest.fixture
+def verifier_of(issuer, time):
+    """A verifier of tokens and keys at the running issuer."""
+    made = []
+
+    def make(**changes):
+        settings = {
+            "audience": AUDIENCE,
+            "client_id": "api_1",
+            "client_secret": "kts_live_x",
+            "timeout": timedelta(seconds=5),
+            "clock": time.now,
+            "monotonic": time.monotonic,
+        }
+        made.append(Verifier(issuer.url, **settings | changes))
+        return made[-1]
+
+    yield make
+    for verifier in made:
+        verifier.close()
+
+
+def offline(**changes):
+    settings = {
+        "keys": FixedKeys([VerificationKey.of("k1", EC_KEY.public_key())]),
+        "clock": lambda: START,
+    }
+    return Verifier(ISSUER, AUDIENCE, **settings | changes)
+
+
+def reason_of(verifier, header, **seen):
+    with pytest.raises(CredentialRefused) as refused:
+        verifier.verify(header, **seen)
+    return str(refused.value.reason)
+
+
+# The header
+
+
+@pytest.mark.row("S1-7")
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer   "])
+def test_the_scheme_in_any_case_and_spaces(scheme):
+    assert offline().verify(scheme + good_token()).client_id == "client_1"
+
+
+@pytest.mark.row("S1-21")
+@pytest.mark.rfc("6750", "3.1")
+@pytest.mark.parametrize("header", [None, ""])
+def test_no_credential(header):
+    with pytest.raises(CredentialMissing, match="Authorization header is missing") as refused:
+        offline().verify(header)
+    assert (refused.value.status, refused.value.code) == (401, "missing")
+    assert refused.value.challenge == 'Bearer realm="api"'
+
+
+@pytest.mark.row("S1-22")
+@pytest.mark.row("S2-23")
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer", "Bearer ", " ", KEY, "Bearer:" + KEY, "Bearer\t" + KEY, f"Bearer {KEY} {KEY}",
+        f"Bearer {KEY}, Bearer {KEY}", f"Bearer {KEY},{KEY}", f"Bearer {KEY} ", f" Bearer {KEY}",
+        f"Bearer {KEY}\n", f"Bearer {KEY}\r\nX: y", f"Bearer {KEY}\x00", f"Bearer \x00{KEY}",
+        f"Bearer é{KEY}", f'Bearer "{KEY}"', f"Bearer token={KEY}x",
+        "Bearer ====", "Bearer\u00a0" + KEY,
+        f"Bearer Bearer {KEY}", f"BearerX{KEY}",
+    ],
+    ids=lambda header: repr(header.replace(KEY, "KEY")),
+)  # fmt: skip
+def test_headers_that_cannot_be_read(header):
+    with pytest.raises(CredentialMalformed, match="Authorization header is malformed") as refused:
+        offline().verify(header)
+    assert (refused.value.status, refused.value.code) == (401, "malformed")
+    assert refused.value.challenge == (
+        'Bearer realm="api", error="invalid_token", '
+        'error_description="Authorization header is malformed"'
+    )
+
+
+@pytest.mark.rfc("6750", "3.1")
+@pytest.mark.parametrize("header", ["Basic YTpi", "DPoP x.y.z", "Token abc", 'Digest username="a"'])
+def test_another_scheme_gets_no_error_code(header):
+    with pytest.raises(CredentialMalformed) as refused:
+        offline().verify(header)
+    assert refused.value.challenge == 'Bearer realm="api"'
+
+
+def test_ten_megabytes_are_refused_unread():
+    assert reason_of(offline(), "Bearer " + "a" * 10_000_000) == "too_large"
+    assert reason_of(offline(), "Bearer " + "a." * 8_190) == "malformed"
+    assert reason_of(offline(), "a" * 10_000_000) == "too_large"
+
+
+# Tokens
+
+
+@pytest.mark.row("S4-4")
+def test_a_token_becomes_a_principal():
+    token = good_token()
+    principal = offline().verify(f"Bearer {token}")
+    assert (principal.kind, principal.id, principal.client_id) == ("client", "client_1", "client_1")
+    assert (principal.organization, principal.environment) == ("org_1", "live")
+    assert principal.scopes == ScopeSet.parse("bookings:read bookings:write")
+    assert principal.audience == (AUDIENCE,)
+    assert principal.expires_at == START + timedelta(minutes=15)
+    assert principal.claims["jti"] == "token_1"
+    assert token not in repr(principal)
+    assert token.split(".")[1] not in repr(principal)
+
+
+def test_tokens_need_no_client_and_one_fetch(issuer, verifier_of):
+    verifier = verifier_of(client_id=None, client_secret=None)
+    for _ in range(10):
+        assert verifier.verify(f"Bearer {good_token(iss=issuer.url)}")
+    assert issuer.hits == {FakeIssuer.METADATA: 1, FakeIssuer.JWKS: 1}
+
+
+def test_addresses_may_be_given(issuer, verifier_of):
+    issuer.down(FakeIssuer.METADATA)
+    issuer.knows(KEY)
+    verifier = verifier_of(
+        jwks_uri=issuer.url + FakeIssuer.JWKS, introspection_endpoint=issuer.url + INTROSPECT
+    )
+    assert verifier.verify(f"Bearer {good_token(iss=issuer.url)}")
+    assert verifier.verify(f"Bearer {KEY}")
+    assert issuer.hits[FakeIssuer.METADATA] == 0
+
+
+@pytest.mark.row("S2-3")
+def test_required_scopes():
+    verifier, header = offline(), f"Bearer {good_token()}"
+    assert verifier.verify(header, required_scope="bookings:read")
+    assert verifier.verify(header, required_scope="bookings:write bookings:read")
+    with pytest.raises(InsufficientScope) as refused:
+        verifier.verify(header, required_scope="guests:read bookings:read")
+    assert (refused.value.status, refused.value.code) == (403, "insufficient_scope")
+    assert refused.value.challenge == (
+        'Bearer realm="api", error="insufficient_scope", '
+        'error_description="The credential does not have the required scope", '
+        'scope="bookings:read guests:read"'
+    )
+
+
+def test_nothing_is_implied_by_a_wildcard_in_a_token():
+    principal = offline().verify(f"Bearer {good_token(scope='bookings:* guests')}")
+    assert not principal.has("bookings:read")
+    with pytest.raises(InsufficientScope):
+        principal.require("guests:read")
+
+
+@pytest.mark.row("S0-11")
+def test_environments_are_kept_apart():
+    live = offline(environment="live")
+    assert live.verify(f"Bearer {good_token()}")
+    for env in ("test", "Live", None):
+        assert reason_of(live, f"Bearer {good_token(env=env)}") == "environment_mismatch"
+
+
+def test_a_bound_token_is_no_bearer_token():
+    for cnf in ({"jkt": "x"}, {"x5t#S256": "y"}, {}):
+        assert reason_of(offline(), f"Bearer {good_token(cnf=cnf)}") == "proof_required"
+
+
+# Keys
+
+
+@pytest.mark.row("S0-1")
+def test_a_key_becomes_a_principal(issuer, verifier_of):
+    issuer.knows(KEY, exp=NOW + 60, anything="more")
+    principal = verifier_of().verify(f"Bearer {KEY}")
+    assert (principal.kind, principal.id, principal.client_id) == ("api_key", "key_1", "key_1")
+    assert (principal.organization, principal.environment) == ("org_1", "live")
+    assert (str(principal.scopes), principal.audience) == ("bookings:read", (AUDIENCE,))
+    assert principal.expires_at == START + timedelta(seconds=60)
+    assert principal.claims["anything"] == "more"
+    assert KEY not in repr(principal) + str(principal.claims)
+
+
+@pytest.mark.rfc("7662", "2.1")
+def test_how_the_issuer_is_asked(issuer, verifier_of):
+    issuer.knows(KEY)
+    verifier_of(client_id="api 1:%", client_secret="s+/=é").verify(f"Bearer {KEY}")
+    [(authorization, form)] = issuer.asked
+    scheme, _, pair = authorization.partition(" ")
+    assert scheme == "Basic"
+    assert base64.b64decode(pair) == b"api%201%3A%25:s%2B%2F%3D%C3%A9"
+    assert form == {"token": [KEY]}
+
+
+@pytest.mark.row("S2-6")
+def test_what_can_be_refused_offline_is(issuer, verifier_of):
+    verifier = verifier_of(environment="live")
+    slip = KEY[:-1] + ("a" if KEY[-1] != "a" else "b")
+    cases = {
+        slip: "bad_checksum",
+        KEY[:20] + ("a" if KEY[20] != "a" else "b") + KEY[21:]: "bad_checksum",
+        KEY[:-7]: "malformed",
+        KEY.replace("_live_", "_prod_"): "malformed",
+        TEST_KEY: "environment_mismatch",
+        DEFAULT_CLIENT_SECRET.generate("live"): "malformed",
+        "abcdef1234567890": "malformed",
+        "a.b": "malformed",
+        "a.b.c.d.e": "malformed",
+    }
+    for key, reason in cases.items():
+        assert reason_of(verifier, f"Bearer {key}") == reason
+    assert not issuer.hits
+
+
+def test_all_key_failures_look_the_same(issuer, verifier_of):
+    issuer.knows(TEST_KEY, env="live")
+    seen = set()
+    for key in (KEY, TEST_KEY, KEY[:-1], "junk"):
+        with pytest.raises(InvalidToken) as refused:
+            verifier_of().verify(f"Bearer {key}")
+        error = refused.value
+        seen.add((error.status, error.code, str(error), error.challenge))
+        assert key not in error.detail
+    assert len(seen) == 1
+
+
+def test_an_unknown_key_is_refused_and_asked_about_once(issuer, verifier_of, time):
+    verifier = verifier_of()
+    for _ in range(5):
+        assert reason_of(verifier, f"Bearer {KEY}") == "inactive"
+    assert issuer.hits[INTROSPECT] == 1
+    issuer.knows(KEY)  # created meanwhile
+    time.advance(5)
+    assert verifier.verify(f"Bearer {KEY}")
+
+
+@pytest.mark.row("C-14")
+def test_a_revoked_key_fails_within_the_staleness(issuer, verifier_of, time):
+    verifier = verifier_of(max_staleness=timedelta(seconds=15))
+    issuer.knows(KEY)
+    assert verifier.verify(f"Bearer {KEY}")
+    issuer.known.clear()
+    time.advance(14)
+    assert verifier.verify(f"Bearer {KEY}")
+    assert issuer.hits[INTROSPECT] == 1
+    time.advance(1)
+    assert reason_of(verifier, f"Bearer {KEY}") == "inactive"
+
+
+@pytest.mark.row("S2-7")
+def test_a_key_expires_while_it_is_remembered(issuer, verifier_of, time):
+    verifier = verifier_of()
+    issuer.knows(KEY, exp=NOW + 5)
+    time.advance(4)
+    assert verifier.verify(f"Bearer {KEY}")
+    time.advance(1)
+    assert reason_of(verifier, f"Bearer {KEY}") == "expired"
+    assert issuer.hits[INTROSPECT] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"iss": "https://evil.example"}, "wrong_issuer"),
+        ({"aud": "https://other.example"}, "wrong_audience"),
+        ({"aud": ["https://other.example"]}, "wrong_audience"),
+        ({"nbf": NOW + 1}, "not_yet_valid"),
+        ({"exp": NOW}, "expired"),
+        ({"env": "test"}, "environment_mismatch"),
+        ({"env": None}, "environment_mismatch"),
+    ],
+    ids=str,
+)
+def test_what_the_issuer_says_is_checked(issuer, verifier_of, changes, reason):
+    issuer.knows(KEY, **changes)
+    assert reason_of(verifier_of(), f"Bearer {KEY}") == reason
+
+
+def test_a_lean_answer_will_do(issuer, verifier_of):
+    # RFC 7662 §2.2 requires "active" alone; we need to know whose key it is.
+    issuer.known[KEY] = {"active": True, "client_id": "key_1", "env": "live"}
+    principal = verifier_of().verify(f"Bearer {KEY}")
+    assert (principal.id, len(principal.scopes), principal.expires_at) == ("key_1", 0, None)
+
+
+@pytest.mark.row("S1-13")
+@pytest.mark.row("S1-24")
+def test_restrictions_hold_where_the_request_is_seen(issuer, verifier_of):
+    issuer.knows(KEY, allowed_ips=["192.0.2.0/24"], allowed_domains=["a.example"])
+    verifier = verifier_of()
+    good = {"ip": "192.0.2.1", "origin": "https://a.example"}
+    assert verifier.verify(f"Bearer {KEY}", **good)
+    for seen, reason in (
+        ({"ip": "198.51.100.1"}, "ip_not_allowed"),
+        ({"ip": None}, "ip_not_allowed"),
+        ({"origin": "https://b.example"}, "origin_mismatch"),
+        ({"origin": None}, "origin_mismatch"),
+    ):
+        with pytest.raises(RestrictionRefused) as refused:
+            verifier.verify(f"Bearer {KEY}", **good | seen)
+        assert (refused.value.status, refused.value.code) == (403, reason)
+    assert verifier_of(allow_missing_origin=True).verify(f"Bearer {KEY}", **good | {"origin": None})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(500), Reply(404), Reply(302, b"", {"Location": "/x"}),
+        Reply(200, b""), Reply(200, b"[]"),
+        Reply(200, b"{}"), Reply(200, b'{"active": "true"}'), Reply(200, b'{"active": 1}'),
+        Reply(200, b'{"active": false, "active": true, "client_id": "x"}'),
+        Reply(200, b'{"active": true}'), Reply(200, b'{"active": true, "client_id": 7}'),
+        Reply(200, b'{"active": true, "client_id": "k", "scope": ["a"]}'),
+        Reply(200, b'{"active": true, "client_id": "k", "scope": "a  b"}'),
+        Reply(200, b'{"active": true, "client_id": "k", "exp": "soon"}'),
+        Reply(200, b'{"active": true, "client_id": "k", "allowed_ips": {}}'),
+        Reply(200, b" " * 300_000 + b'{"active": true, "client_id": "k"}'),
+        Reply(429, b"", {"Retry-After": "17"}),
+        Reply(401, b'{"error": "invalid_client"}'), Reply(403, b'{"error": "insufficient_scope"}'),
+    ],
+    ids=lambda reply: f"{reply.status} {reply.body[:40]!r}",
+)  # fmt: skip
+def test_when_the_issuer_cannot_say_it_is_503_and_not_401(issuer, verifier_of, time, reply):
+    verifier = verifier_of()
+    issuer.instead[INTROSPECT] = reply
+    with pytest.raises(VerifierUnavailable) as refused:
+        verifier.verify(f"Bearer {KEY}")
+    assert (refused.value.status, refused.value.code) == (503, "unavailable")
+    assert refused.value.challenge is None
+    assert refused.value.retry_after == (17 if reply.status == 429 else 5)
+    assert KEY not in refused.value.detail
+    assert ("client_secret" in refused.value.detail) is (reply.status in (401, 403))
+    issuer.up()
+    issuer.knows(KEY)
+    assert verifier.verify(f"Bearer {KEY}")  # a failure is not remembered
+
+
+def test_a_remembered_key_survives_a_short_outage_and_no_longer(issuer, verifier_of, time):
+    verifier = verifier_of()
+    issuer.knows(KEY)
+    assert verifier.verify(f"Bearer {KEY}")
+    issuer.down(INTROSPECT)
+    time.advance(14.9)
+    assert verifier.verify(f"Bearer {KEY}")
+    time.advance(0.1)
+    assert reason_of(verifier, f"Bearer {KEY}") == "unavailable"
+
+
+def test_without_a_client_keys_are_refused_and_tokens_are_not(issuer, verifier_of):
+    verifier = verifier_of(client_id=None, client_secret=None)
+    assert reason_of(verifier, f"Bearer {KEY}") == "wrong_type"
+    assert issuer.hits[INTROSPECT] == 0
+
+
+@pytest.mark.row("C-4")
+def test_other_forms_of_key(issuer, verifier_of):
+    reservekit = KeyTemplate(prefix="sk_rsv", environments=())
+    short = KeyTemplate(prefix="sk", environments=(), alphabet=BASE36, checksum_length=4)
+    verifier = verifier_of(key_templates=[short, reservekit])
+    for template in (reservekit, short):
+        key = template.generate()
+        issuer.knows(key)
+        assert verifier.verify(f"Bearer {key}")
+    assert reason_of(verifier, f"Bearer {KEY}") == "malformed"
+
+
+@pytest.mark.row("S4-3")
+def test_opaque_keys(issuer, verifier_of):
+    verifier = verifier_of(key_templates=())
+    issuer.knows("abcdef1234567890")
+    assert verifier.verify("Bearer abcdef1234567890")
+    assert reason_of(verifier, "Bearer unknown") == "inactive"
+    assert reason_of(verifier, "Bearer " + "a" * 513) == "too_large"
+    assert issuer.hits[INTROSPECT] == 2
+
+
+def test_real_connections_are_kept_and_closed(issuer, verifier_of):
+    verifier = verifier_of()
+    issuer.knows(KEY)
+    assert verifier.verify(f"Bearer {KEY}")
+    verifier.close()
+    issuer.knows(TEST_KEY, env="test")
+    assert verifier.verify(f"Bearer {TEST_KEY}")  # and opened again when needed
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"issuer": "http://auth.example.com"}, "issuer"),
+        ({"issuer": "https://auth.example.com?x=1"}, "issuer"),
+        ({"issuer": "auth.example.com"}, "issuer"),
+        ({"audience": ""}, "audience"),
+        ({"audience": []}, "audience"),
+        ({"client_id": "a"}, "client_id"),
+        ({"client_secret": "a"}, "client_id"),
+        (
+            {"client_id": "a", "client_secret": "b", "max_staleness": timedelta(seconds=61)},
+            "max_staleness",
+        ),
+        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri"),
+        (
+            {"client_id": "a", "client_secret": "b", "introspection_endpoint": "http://a.example"},
+            "introspection_endpoint",
+        ),
+        ({"algorithms": ["HS256"]}, "algorithms"),
+        ({"leeway": timedelta(hours=1)}, "leeway"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_cannot_be(settings, name):
+    with pytest.raises(ValueError, match=name):
+        Verifier(**{"issuer": ISSUER, "audience": AUDIENCE} | settings)
+
+
+def test_the_secret_is_not_to_be_seen():
+    verifier = Verifier(ISSUER, AUDIENCE, "api_1", "kts_live_sesame")
+    assert "sesame" not in repr(verifier) + repr(vars(verifier))
+
+
+def test_the_default_clock_is_the_real_one():
+    verifier = Verifier(
+        ISSUER, AUDIENCE, keys=FixedKeys([VerificationKey.of("k1", EC_KEY.public_key())])
+    )
+    now = int(datetime.now().astimezone().timestamp())
+    assert verifier.verify(f"Bearer {good_token(exp=now + 60)}")
