@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from app.admin import fields, rows
 from app.admin.desk import SECRET_METHODS, Desk
@@ -96,7 +97,9 @@ def add(
             fields.expiry(new.expires_at, None, work.now),
             note=fields.note(new.note, "note", MAX_NOTE),
         )
-        said = {} if new.grace_seconds is None else {"grace_seconds": new.grace_seconds}
+        said: dict[str, Any] = (
+            {} if new.grace_seconds is None else {"grace_seconds": new.grace_seconds}
+        )
         _record(work, client, "client_secret.created", created.id, **said)
         return created
 
@@ -165,7 +168,7 @@ def remove(
 
 
 def _record(
-    work: Transaction, client: ClientRow, event: str, secret_id: str, **details: int
+    work: Transaction, client: ClientRow, event: str, secret_id: str, **details: Any
 ) -> None:
     work.record(
         event,

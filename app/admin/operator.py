@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from app.admin.desk import Desk
 from app.admin.rights import COMMAND_LINE
 from app.builtin import administration
+from app.errors import StartRefused
 from app.records import Actor
+from app.storage import organizations
 from keyturn.scope import ScopeSet
 
 
@@ -17,3 +20,12 @@ def operator_actor(organization_id: str, id: str = "command-line") -> Actor:
         is_operator=True,
         scopes=ScopeSet.of(administration(operator=True)),
     )
+
+
+def command_line(desk: Desk) -> Actor:
+    """The actor of the command line. Raises StartRefused before the first start."""
+    with desk.store.reading() as session:
+        row = organizations.operator(session)
+    if row is None:
+        raise StartRefused("Nothing is set up yet: run `flask bootstrap` (or `make run`)")
+    return operator_actor(row.id)

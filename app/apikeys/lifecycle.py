@@ -15,6 +15,7 @@ from app.admin.restrictions import read_domains, read_networks
 from app.admin.rights import default_environment, reach, require, require_environment
 from app.apikeys.keys import locked, new_key, record
 from app.apikeys.rules import (
+    default_grace,
     require_own_limits,
     require_publishable,
     require_room,
@@ -239,22 +240,23 @@ def rotate(
     actor: Actor,
     key_id: str,
     *,
-    grace_seconds: int = 0,
+    grace_seconds: int | None = None,
     reason: str = "",
     organization_id: str | None = None,
 ) -> CreatedApiKey:
     """Make a successor with the same settings and the same expiry; the key itself lives on for the
     grace and is ``rotated`` then (S2-50..58).
 
-    Works at the plan's cap. Raises Forbidden, Invalid, NotFound, Conflict.
+    Without a word about the grace it is what the organization's profile says. Works at the plan's
+    cap. Raises Forbidden, Invalid, NotFound, Conflict.
     """
     require(actor, KEYS_WRITE)
     organization_id = reach(actor, organization_id, write=True)
-    grace = fields.grace(grace_seconds)
     why = fields.note(reason, "reason", MAX_REASON) or None
     with desk.store.transaction(actor) as work:
         owner = rows.organization_row(work, organization_id, "share")
         row = locked(work, organization_id, key_id)
+        grace = fields.grace(default_grace(owner) if grace_seconds is None else grace_seconds)
         organization = organizations.record(work.session, owner)
         # Whoever makes a key can use it.
         require_grantable(actor, organization, Grant.of(row.scopes))
@@ -280,7 +282,7 @@ def rotate(
             row,
             "api_key.rotated",
             successor=successor.id,
-            grace_seconds=grace_seconds,
+            grace_seconds=int(grace.total_seconds()),
             why=why,
         )
         record(work, successor, "api_key.created", name=row.name, rotated_from=row.id)

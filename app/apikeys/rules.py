@@ -13,6 +13,13 @@ from app.storage.models import OrganizationRow
 from app.storage.store import Transaction
 from keyturn.scope import ScopeSet
 
+DAY = 86400
+
+
+def default_grace(owner: OrganizationRow) -> int:
+    """Seconds a rotated key lives on when nothing is said (C-5)."""
+    return 0 if owner.profile == "experiencelocal" else DAY
+
 
 def within_own_life(work: Transaction, expires_at: datetime | None) -> datetime | None:
     """A key made by a key ends with it at the latest, and without a word at that time (S3-6)."""
