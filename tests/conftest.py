@@ -1,0 +1,69 @@
+"""Fixtures of the server's tests: real databases, real installations, a really served process.
+
+``installation`` and ``server`` belong together: one of each a module, the second serving the
+first. A test that breaks something takes ``fresh_installation``. Every fixture is one worker's
+own (pytest-xdist), so nothing here is shared between processes.
+"""
+
+import os
+
+import pytest
+
+from tests.support.installation import installed
+from tests.support.postgres import Postgres, PostgresMissing
+from tests.support.served import serving
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this worker's own; ``postgres.create()`` is a new database."""
+    try:
+        running = Postgres.start()
+    except PostgresMissing as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres):
+    """An empty PostgreSQL database."""
+    return postgres.create()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'database' / 'keyturn.db'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    """An installation on SQLite that this module fills as it likes."""
+    with installed(tmp_path_factory.mktemp("installation")) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_installation(tmp_path):
+    """An installation on SQLite for one test alone."""
+    with installed(tmp_path / "fresh") as made:
+        yield made
+
+
+@pytest.fixture
+def any_installation(tmp_path, database_url):
+    """An installation for one test alone, once on each kind of database."""
+    with installed(tmp_path / "any", database_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(installation):
+    """``installation``, served by Granian on a real socket."""
+    with serving(installation) as served:
+        yield served
