@@ -5,7 +5,6 @@ log. The two are never swapped: what a stranger is told does not help a stranger
 """
 
 # The names follow OAuth: what was refused, not "…Error".
-# ruff: noqa: N818
 
 from __future__ import annotations
 

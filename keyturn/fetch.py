@@ -26,7 +26,7 @@ MAX_ANSWER = 256 * 1024
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
 
-class FetchFailed(KeyturnError):  # noqa: N818
+class FetchFailed(KeyturnError):
     """The issuer could not be asked, or did not answer as it should; `detail` says how."""
 
     code = "fetch_failed"
@@ -70,7 +70,9 @@ def require_safe_url(url: str, name: str = "url") -> str:
     except ValueError:
         host = ""
     safe = host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
-    if not safe or parts.username is not None or parts.fragment or not url.isprintable():
+    # urlsplit drops blanks and line breaks where others would send them.
+    clean = url.isprintable() and " " not in url
+    if not safe or not clean or parts.username is not None or parts.fragment:
         raise ValueError(f"{name}: not an https URL: {url!r}")
     return url
 

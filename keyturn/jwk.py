@@ -45,6 +45,16 @@ def supported(algorithms: Collection[str]) -> tuple[str, ...]:
     return chosen
 
 
+def _algorithm_of(key: object) -> str | None:
+    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+        return "ES256"
+    if isinstance(key, Ed25519PublicKey):
+        return "EdDSA"
+    if isinstance(key, RSAPublicKey) and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        return "RS256"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
     """A public key with its name and its one algorithm.
@@ -60,19 +70,18 @@ class VerificationKey:
     alg: str
     key: PublicKey
 
+    def __post_init__(self) -> None:
+        """Raises ValueError when the algorithm is not the one that the key is for."""
+        if self.alg != _algorithm_of(self.key):
+            raise ValueError(f"not a public key for {self.alg}: {type(self.key).__name__}")
+
     @classmethod
     def of(cls, kid: str, key: PublicKey) -> VerificationKey:
         """The algorithm follows from the key. Raises ValueError for a key of another kind.
 
         A private key is refused as well: a verifier has no business holding one.
         """
-        if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
-            return cls(kid, "ES256", key)
-        if isinstance(key, Ed25519PublicKey):
-            return cls(kid, "EdDSA", key)
-        if isinstance(key, RSAPublicKey) and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
-            return cls(kid, "RS256", key)
-        raise ValueError(f"not a public key for ES256, EdDSA or RS256: {type(key).__name__}")
+        return cls(kid, _algorithm_of(key) or "/".join(_ALGORITHMS), key)
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether the signature over the message is this key's."""

@@ -15,7 +15,7 @@ _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING = (b"", None, b"==", b"=")
 
 
-class Unreadable(KeyturnError):  # noqa: N818 - names what was read, as the other refusals do
+class Unreadable(KeyturnError):
     """Bytes that are not what they should be; the caller of the parser knows what that means."""
 
     code = "malformed"
