@@ -18,6 +18,12 @@ def get(
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
+def by_sign_in(session: Session, digest: bytes, *, lock: bool = False) -> UserRow | None:
+    """Whose link or session secret has this SHA-256."""
+    statement = select(UserRow).where(UserRow.sign_in_digest == digest)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
 def email_taken(session: Session, email: str) -> bool:
     """Whether anybody signs in with this address: addresses are unique in the installation."""
     return session.scalar(select(UserRow.id).where(UserRow.email == email)) is not None

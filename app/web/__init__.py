@@ -6,7 +6,7 @@ from flask import Flask, Response, g, request
 
 from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
-from app.web import problems, well_known
+from app.web import dashboard, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies, new_request_id
 from app.web.problems import invalid_input
@@ -21,6 +21,7 @@ def mount(app: Flask) -> None:
     proxies = Proxies(found.settings.trusted_proxies)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.register_blueprint(well_known.blueprint)
+    app.register_blueprint(dashboard.blueprint)
     problems.register(app)
 
     @app.before_request
