@@ -4,10 +4,36 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import server
+from app.cli import (
+    audit,
+    clients,
+    keys,
+    organizations,
+    plans,
+    presets,
+    resources,
+    scopes,
+    server,
+    signing_keys,
+    users,
+)
+
+GROUPS = (
+    clients,
+    keys,
+    organizations,
+    scopes,
+    presets,
+    resources,
+    plans,
+    users,
+    signing_keys,
+    audit,
+    server,
+)
 
 
 def register(app: Flask) -> None:
     """Add every group."""
-    for group in (server,):
+    for group in GROUPS:
         group.register(app)

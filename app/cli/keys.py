@@ -1,0 +1,275 @@
+"""``flask key``: long-lived API keys."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from flask import Flask
+
+from app.apikeys import inspection, lifecycle
+from app.apikeys.values import KINDS, STATUSES, ApiKeyChanges, ApiKeyFilter, NewApiKey
+from app.cli.terminal import (
+    DURATION,
+    Group,
+    Installation,
+    Refused,
+    as_json,
+    given,
+    org,
+    paged,
+    plain,
+    print_one,
+    print_page,
+    print_table,
+    replaced,
+    say_once,
+    tokens,
+)
+
+COLUMNS = (
+    "id", "name", "environment", "status", "prefix", "last_four", "expires_at", "last_used_at"
+)  # fmt: skip
+LONGEST_KEY = 16 * 1024
+
+group = Group("key", help="API keys: long-lived credentials, sent as they are.")
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(group)
+
+
+@group.command("create")
+@click.option("--name", required=True, help="What people call it.")
+@click.option("--description", default="", help="What it is for.")
+@org
+@click.option("--environment", help="live, test, …: one of its organization's.")
+@click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True)
+@click.option("--scope", multiple=True, help='What it may do, as "bookings:read rooms:*".')
+@click.option("--preset", help="Instead of --scope: a named set of scopes.")
+@click.option("--expires-in", type=DURATION, help="Its life, as 90d. Default: for ever.")
+@click.option("--allow-ip", multiple=True, metavar="CIDR", help="From there only.")
+@click.option("--allow-domain", multiple=True, metavar="HOST", help="For pages of HOST or *.HOST.")
+@click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
+@as_json
+def create(
+    name: str,
+    description: str,
+    org: str | None,
+    environment: str | None,
+    kind: str,
+    scope: tuple[str, ...],
+    preset: str | None,
+    expires_in: int | None,
+    allow_ip: tuple[str, ...],
+    allow_domain: tuple[str, ...],
+    rate_limit: tuple[str, ...],
+    json_wanted: bool,
+) -> None:
+    """Make a key; it is printed once."""
+    at = Installation()
+    created = lifecycle.create(
+        at.desk,
+        at.actor,
+        NewApiKey(
+            name=name,
+            description=description,
+            organization_id=at.organization(org),
+            environment=environment,
+            kind=kind,
+            scopes=tokens(scope),
+            preset=preset,
+            expires_in=expires_in,
+            allowed_ips=allow_ip,
+            allowed_domains=allow_domain,
+            rate_limits=rate_limit,
+        ),
+    )
+    print_one(created.api_key, json_wanted, key=created.key)
+    say_once(json_wanted)
+
+
+@group.command("list")
+@org
+@click.option("--status", type=click.Choice(STATUSES))
+@click.option("--environment")
+@click.option("--kind", type=click.Choice(KINDS))
+@click.option("--created-by", metavar="ID", help="Made by this user, client or key.")
+@paged
+@as_json
+def list_(
+    org: str | None,
+    status: str | None,
+    environment: str | None,
+    kind: str | None,
+    created_by: str | None,
+    limit: int,
+    cursor: str | None,
+    json_wanted: bool,
+) -> None:
+    """Keys of an organization, the youngest first; never the keys themselves."""
+    at = Installation()
+    page = lifecycle.list_page(
+        at.desk,
+        at.actor,
+        ApiKeyFilter(status=status, environment=environment, kind=kind, created_by=created_by),
+        limit=limit,
+        cursor=cursor,
+        organization_id=at.organization(org),
+    )
+    print_page(page, json_wanted, COLUMNS)
+
+
+@group.command("show")
+@click.argument("key_id")
+@org
+@as_json
+def show(key_id: str, org: str | None, json_wanted: bool) -> None:
+    """One key, by its id."""
+    at = Installation()
+    organization_id = at.organization(org)
+    print_one(
+        lifecycle.show(at.desk, at.actor, key_id, organization_id=organization_id), json_wanted
+    )
+
+
+@group.command("update")
+@click.argument("key_id")
+@click.option("--name")
+@click.option("--description")
+@org
+@click.option("--allow-ip", multiple=True, metavar="CIDR", help="From there only, from now on.")
+@click.option("--any-ip", is_flag=True, help="From anywhere.")
+@click.option("--allow-domain", multiple=True, metavar="HOST", help="For these pages, from now on.")
+@click.option("--any-domain", is_flag=True, help="For any page.")
+@click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
+@click.option("--no-rate-limit", is_flag=True, help="No limits of its own.")
+@as_json
+def update(
+    key_id: str,
+    name: str | None,
+    description: str | None,
+    org: str | None,
+    allow_ip: tuple[str, ...],
+    any_ip: bool,
+    allow_domain: tuple[str, ...],
+    any_domain: bool,
+    rate_limit: tuple[str, ...],
+    no_rate_limit: bool,
+    json_wanted: bool,
+) -> None:
+    """Change what is named; scopes, environment and expiry are for life."""
+    at = Installation()
+    changes = ApiKeyChanges(
+        name=given(name),
+        description=given(description),
+        allowed_ips=replaced(allow_ip, any_ip),
+        allowed_domains=replaced(allow_domain, any_domain),
+        rate_limits=replaced(rate_limit, no_rate_limit),
+    )
+    if changes == ApiKeyChanges():
+        raise click.UsageError("name something to change")
+    organization_id = at.organization(org)
+    print_one(
+        lifecycle.update(at.desk, at.actor, key_id, changes, organization_id=organization_id),
+        json_wanted,
+    )
+
+
+@group.command("rotate")
+@click.argument("key_id")
+@click.option(
+    "--grace",
+    type=DURATION,
+    help="How long the old key lives on; 0: it ends now. Default: the organization's, mostly 24h.",
+)
+@click.option("--reason", default="", help="For the activity log.")
+@org
+@as_json
+def rotate(key_id: str, grace: int | None, reason: str, org: str | None, json_wanted: bool) -> None:
+    """Make a successor with the same settings and expiry; it is printed once."""
+    at = Installation()
+    created = lifecycle.rotate(
+        at.desk,
+        at.actor,
+        key_id,
+        grace_seconds=grace,
+        reason=reason,
+        organization_id=at.organization(org),
+    )
+    print_one(created.api_key, json_wanted, key=created.key)
+    say_once(json_wanted)
+
+
+@group.command("revoke")
+@click.argument("key_id")
+@click.option("--reason", default="", help="For the activity log.")
+@org
+@as_json
+def revoke(key_id: str, reason: str, org: str | None, json_wanted: bool) -> None:
+    """End a key for ever, now."""
+    at = Installation()
+    organization_id = at.organization(org)
+    print_one(
+        lifecycle.revoke(at.desk, at.actor, key_id, reason=reason, organization_id=organization_id),
+        json_wanted,
+    )
+
+
+@group.command("disable")
+@click.argument("key_id")
+@org
+@as_json
+def disable(key_id: str, org: str | None, json_wanted: bool) -> None:
+    """Let it open nothing until it is enabled."""
+    at = Installation()
+    organization_id = at.organization(org)
+    print_one(
+        lifecycle.disable(at.desk, at.actor, key_id, organization_id=organization_id), json_wanted
+    )
+
+
+@group.command("enable")
+@click.argument("key_id")
+@org
+@as_json
+def enable(key_id: str, org: str | None, json_wanted: bool) -> None:
+    """Let it open things again."""
+    at = Installation()
+    organization_id = at.organization(org)
+    print_one(
+        lifecycle.enable(at.desk, at.actor, key_id, organization_id=organization_id), json_wanted
+    )
+
+
+@group.command("inspect")
+@click.option("--ip", help="As if it came from this address.")
+@click.option("--origin", help="As if a page of this origin sent it, as https://shop.example.com.")
+@as_json
+def inspect(ip: str | None, origin: str | None, json_wanted: bool) -> None:
+    """Say which rule blocks a key, read from stdin: it is no argument, for arguments are listed.
+
+    Exit status 1 when a rule blocks it.
+    """
+    at = Installation()
+    found = inspection.inspect(at.desk, at.actor, _key_from_stdin(), ip=ip, origin=origin)
+    if json_wanted:
+        print_one(found, True, passed=found.passed)
+    else:
+        words = {True: "ok", False: "BLOCKS", None: "-"}
+        print_table(
+            [plain(check) | {"passed": words[check.passed]} for check in found.checks],
+            ("rule", "passed", "says"),
+        )
+    if not found.passed:
+        blocking = next(check for check in found.checks if check.passed is False)
+        raise Refused(f"{blocking.rule}: {blocking.says}")
+
+
+def _key_from_stdin() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Key", hide_input=True, err=True)).strip()
+    text = sys.stdin.read(LONGEST_KEY + 2).strip()
+    if not text:
+        raise click.UsageError("no key on stdin")
+    return text

@@ -1,0 +1,45 @@
+"""``flask signing-key``: what tokens are signed with."""
+
+from __future__ import annotations
+
+import click
+from flask import Flask
+
+from app.admin import signing_keys
+from app.admin.pages import Page
+from app.cli.terminal import Group, Installation, as_json, print_one, print_page
+
+COLUMNS = ("kid", "algorithm", "stage", "created_at", "activated_at", "replaced_at", "retired_at")
+
+group = Group("signing-key", help="Signing keys: next, current, previous, retired.")
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(group)
+
+
+@group.command("list")
+@as_json
+def list_(json_wanted: bool) -> None:
+    """Every signing key there has been, the oldest first."""
+    at = Installation()
+    print_page(Page(signing_keys.list_all(at.desk, at.actor)), json_wanted, COLUMNS)
+
+
+@group.command("rotate")
+@click.option("--algorithm", help="Of the key after the next: ES256, EdDSA or RS256.")
+@as_json
+def rotate(algorithm: str | None, json_wanted: bool) -> None:
+    """Let the next key sign; the old one stays published until its last token has expired."""
+    at = Installation()
+    print_one(signing_keys.rotate(at.desk, at.actor, algorithm=algorithm), json_wanted)
+
+
+@group.command("retire")
+@click.argument("kid")
+@click.option("--reason", default="by_hand", show_default=True, help="For the activity log.")
+@as_json
+def retire(kid: str, reason: str, json_wanted: bool) -> None:
+    """Refuse from now on what a previous key has signed."""
+    at = Installation()
+    print_one(signing_keys.retire(at.desk, at.actor, kid, reason=reason), json_wanted)

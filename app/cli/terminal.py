@@ -1,0 +1,204 @@
+"""What every command shares: who acts, how data and refusals are printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from app.admin import organizations
+from app.admin.changes import UNSET, Unset
+from app.admin.desk import Desk
+from app.admin.operator import command_line
+from app.admin.pages import DEFAULT_LIMIT, MAX_LIMIT, Page
+from app.records import Actor
+from app.storage.schema import require_current
+from app.wiring import services
+from keyturn.errors import KeyturnError
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+ONCE = "The secret is shown this once; only its hash is kept."
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION = re.compile(r"([0-9]{1,10})([smhdw]?)")
+
+
+class Refused(click.ClickException):
+    """The use case said no: one line on stderr, exit status 1."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"keyturn: {' '.join(self.message.split())}", err=True)
+
+
+class Group(AppGroup):
+    """Commands that run in the app, and turn a refusal into exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyturnError as refusal:
+            raise Refused(refusal.description) from None
+
+
+class Duration(click.ParamType[int]):
+    """Seconds, written ``3600``, ``15m``, ``24h``, ``90d`` or ``2w``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        found = _DURATION.fullmatch(value)
+        if found is None:
+            self.fail(f"{value!r} is no duration: write 3600, 15m, 24h or 90d", param, ctx)
+        return int(found[1]) * _UNITS[found[2] or "s"]
+
+
+DURATION = Duration()
+
+
+class Installation:
+    """The use cases' desk, and the actor of the command line. Raises StartRefused."""
+
+    def __init__(self) -> None:
+        found = services(current_app)
+        require_current(found.store)
+        self.desk: Desk = found.desk
+        self.actor: Actor = command_line(self.desk)
+
+    def organization(self, named: str | None) -> str | None:
+        """The id of the organization that ``--org`` names; None where it was not used."""
+        return None if named is None else self.named_organization(named)
+
+    def named_organization(self, named: str) -> str:
+        """An organization's id, from its id or its name. Raises NotFound."""
+        if named.startswith("org_"):
+            return organizations.show(self.desk, self.actor, named).id
+        return organizations.find(self.desk, self.actor, named).id
+
+
+# Options -----------------------------------------------------------------------------------
+
+
+def as_json(command: F) -> F:
+    """``--json``: print data as the management API would."""
+    return click.option("--json", "json_wanted", is_flag=True, help="Print as JSON.")(command)
+
+
+def org(command: F) -> F:
+    """``--org``: whose object it is."""
+    return click.option(
+        "--org",
+        metavar="ORG",
+        help="The organization, by id or name. Default: the operator organization.",
+    )(command)
+
+
+def paged(command: F) -> F:
+    """``--limit`` and ``--cursor`` of a list."""
+    limited = click.option(
+        "--limit",
+        type=click.IntRange(1, MAX_LIMIT),
+        default=DEFAULT_LIMIT,
+        show_default=True,
+        help="Entries to print.",
+    )(command)
+    return click.option("--cursor", help="Go on where a list has ended: its next_cursor.")(limited)
+
+
+def given(value: T | None) -> T | Unset:
+    """An option that was not used changes nothing."""
+    return UNSET if value is None else value
+
+
+def replaced(values: Sequence[T], cleared: bool) -> Sequence[T] | Unset:
+    """A repeatable option: what it names, nothing at all, or no change."""
+    if values and cleared:
+        raise click.UsageError("name entries, or clear them: not both")
+    return () if cleared else values or UNSET
+
+
+def tokens(scope: Iterable[str]) -> list[str] | None:
+    """``--scope "a:b c:d"``, repeatable; None where it was not used."""
+    return [token for text in scope for token in text.split()] or None
+
+
+# Output ------------------------------------------------------------------------------------
+
+
+def print_one(value: Any, json_wanted: bool, **more: Any) -> None:
+    """One object: JSON, or a line for each field."""
+    data = plain(value) | more
+    if json_wanted:
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    width = max(map(len, data), default=0)
+    for name, field in data.items():
+        click.echo(f"{name.ljust(width)}  {_words(field)}")
+
+
+def print_page(page: Page[Any], json_wanted: bool, columns: Sequence[str]) -> None:
+    """A list: JSON as the API's, or a table of these columns."""
+    if json_wanted:
+        data = [plain(one) for one in page.data]
+        click.echo(
+            json.dumps(
+                {"data": data, "next_cursor": page.next_cursor}, indent=2, ensure_ascii=False
+            )
+        )
+        return
+    print_table([plain(one) for one in page.data], columns)
+    if page.next_cursor is not None:
+        click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+
+
+def print_table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Aligned columns under their names."""
+    cells = [list(columns), *([_words(line[name]) for name in columns] for line in lines)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+    for row in cells:
+        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def say_once(json_wanted: bool) -> None:
+    """Tell a person that the secret above will not come again; scripts know."""
+    if not json_wanted:
+        click.echo(ONCE, err=True)
+
+
+def plain(value: Any) -> Any:
+    """A frozen view as JSON knows it: times in RFC 3339, tuples as lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {name: plain(field) for name, field in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value
+
+
+def _words(field: Any) -> str:
+    if field is None or field in ([], {}):
+        return "-"
+    if isinstance(field, bool):
+        return "yes" if field else "no"
+    if isinstance(field, list):
+        return " ".join(_words(one) for one in field)
+    if isinstance(field, dict):
+        return json.dumps(field, ensure_ascii=False)
+    return str(field)
