@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from flask_migrate import Migrate
 from flask_openapi3 import Info, OpenAPI
@@ -13,7 +12,7 @@ from app.errors import StartRefused
 from app.settings import Settings
 from app.storage.models import db
 from app.storage.schema import MIGRATIONS
-from app.storage.store import engine_options, prepare_sqlite
+from app.storage.store import database_uri, engine_options, prepare_sqlite
 from app.wiring import wire
 from keyturn import __version__
 
@@ -26,13 +25,9 @@ def create_app(settings: Settings) -> OpenAPI:
         doc_ui=False,
         validation_error_callback=web.invalid_input,
     )
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_uri(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    if settings.database_url.startswith("sqlite:///"):
-        Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(
-            parents=True, exist_ok=True
-        )
     db.init_app(app)
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():

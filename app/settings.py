@@ -7,7 +7,6 @@ from __future__ import annotations
 
 # ruff: noqa: RUF009 - the knobs are made once, when the class is
 import ipaddress
-import os.path
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -106,7 +105,7 @@ class Settings:
         "The issuer identifier (RFC 8414 §2), exactly as clients and verifiers know it.",
     )
     database_url: str = _knob(
-        f"sqlite:///{os.path.abspath('instance/keyturn.db')}",
+        "sqlite:///instance/keyturn.db",
         _database,
         "`sqlite:///…` or `postgresql+psycopg://…`.",
         secret=True,
@@ -203,3 +202,23 @@ class Settings:
         if settings.token_ttl > settings.max_token_ttl:
             raise StartRefused(f"{PREFIX}TOKEN_TTL: must not exceed {PREFIX}MAX_TOKEN_TTL")
         return settings
+
+
+def table() -> str:
+    """The settings as a Markdown table: variable, default, what it is."""
+    lines = ["| variable | default | what it is |", "| --- | --- | --- |"]
+    for knob in fields(Settings):
+        lines.append(
+            f"| `{PREFIX}{knob.name.upper()}` | {_shown(knob.name, knob.default)} "
+            f"| {knob.metadata['doc']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(name: str, default: Any) -> str:
+    if default in (None, ()):
+        return "none"
+    if isinstance(default, timedelta):
+        unit = timedelta(milliseconds=1) if name == "poll_interval" else timedelta(seconds=1)
+        return f"`{default // unit}`"
+    return f"`{default}`"

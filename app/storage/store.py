@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, delete, event, insert, select, update
@@ -27,6 +28,17 @@ FEED = 1
 """Key of the feed's one row."""
 
 Listener = Callable[[Sequence[Change]], None]
+
+
+def database_uri(settings: Settings) -> str:
+    """The database's URL; a relative SQLite path is relative to where the process was started
+    (Flask-SQLAlchemy would take its instance folder), and its folder is made."""
+    scheme, separator, path = settings.database_url.partition("sqlite:///")
+    if not separator:
+        return settings.database_url
+    file = Path(path).absolute()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"{scheme}{separator}{file}"
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
