@@ -69,7 +69,8 @@ class Discovery:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._held: Metadata | None = None
-        self._due_at = 0.0
+        self._failure = ""
+        self._due_at = float("-inf")
 
     def jwks_uri(self) -> str:
         """Where the keys are. Raises FetchFailed."""
@@ -87,15 +88,16 @@ class Discovery:
         if held is not None and self._monotonic() < self._due_at:
             return held
         with self._lock:
-            if self._held is not None and self._monotonic() < self._due_at:
-                return self._held
-            try:
-                self._held = self._ask()
-                self._due_at = self._monotonic() + self._lifetime
-            except FetchFailed:
-                if self._held is None:
-                    raise
-                self._due_at = self._monotonic() + _RETRY_AFTER
+            if self._monotonic() >= self._due_at:
+                try:
+                    self._held, self._failure = self._ask(), ""
+                    self._due_at = self._monotonic() + self._lifetime
+                except FetchFailed as error:
+                    # Also for those that wait for the lock: one by one, they would wait for ever.
+                    self._failure = error.detail
+                    self._due_at = self._monotonic() + _RETRY_AFTER
+            if self._held is None:
+                raise FetchFailed(detail=self._failure)
             return self._held
 
     def _ask(self) -> Metadata:

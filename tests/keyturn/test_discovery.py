@@ -90,6 +90,19 @@ def test_metadata_that_fails_later_is_kept(issuer, keys, time, reply):
     assert issuer.hits == {METADATA: 3, JWKS: 3}
 
 
+def test_an_issuer_that_is_down_is_not_asked_by_every_request(issuer, fetch, time):
+    discovery = Discovery(issuer.url, fetch, monotonic=time.monotonic)
+    issuer.down(METADATA)
+    for _ in range(20):
+        with pytest.raises(FetchFailed) as failed:
+            discovery.introspection_endpoint()
+        assert "status 503" in failed.value.detail
+    assert issuer.hits[METADATA] == 1
+    issuer.up()
+    time.advance(5)
+    assert discovery.introspection_endpoint() == issuer.url + FakeIssuer.INTROSPECT
+
+
 def test_an_issuer_without_introspection(issuer, fetch):
     document = issuer.metadata()
     del document["introspection_endpoint"]

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from keyturn import __version__
+
 ROOT = Path(__file__).parents[2]
+INFO = f"keyturn-{__version__}.dist-info"
 BUILT_FROM = ["keyturn", "app", "pyproject.toml", "setup.cfg", "LICENSE"]
 
 
@@ -54,7 +57,7 @@ def names(wheel):
 
 def test_it_holds_the_library_alone(names):
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"keyturn", "keyturn-0.1.0.dist-info"}
+    assert tops == {"keyturn", INFO}
     modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "keyturn").rglob("*.py")}
     assert modules <= set(names)
     assert "keyturn/py.typed" in names
@@ -66,7 +69,7 @@ def test_no_secret_or_data_slips_in(names):
 
 def test_it_asks_for_three_packages(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        metadata = archive.read("keyturn-0.1.0.dist-info/METADATA").decode()
+        metadata = archive.read(f"{INFO}/METADATA").decode()
     needed = re.findall(r"^Requires-Dist: ([A-Za-z0-9-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert sorted(name.lower() for name in needed) == ["cryptography", "httpx", "pyjwt"]
 
