@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import click
 from flask import Flask
@@ -83,7 +84,7 @@ def _print(events: Iterable[Event], json_wanted: bool) -> None:
     for event in reversed(tuple(events)):
         data = plain(event)
         if json_wanted:
-            click.echo(json.dumps(data, ensure_ascii=False))
+            click.echo(json.dumps(_nested(data), ensure_ascii=False))
             continue
         outcome = event.outcome if event.reason is None else f"{event.outcome} ({event.reason})"
         click.echo(
@@ -91,3 +92,11 @@ def _print(events: Iterable[Event], json_wanted: bool) -> None:
             f"{event.actor_type}:{event.actor_id or '-'} -> "
             f"{event.target_type or '-'}:{event.target_id or '-'}"
         )
+
+
+def _nested(event: dict[str, Any]) -> dict[str, Any]:
+    """An event in the shape of ``/v1/activity`` (CONTRACT §6)."""
+    actor = {"type": event.pop("actor_type"), "id": event.pop("actor_id")}
+    target = {"type": event.pop("target_type"), "id": event.pop("target_id")}
+    first = {name: event.pop(name) for name in ("id", "time", "type")}
+    return first | {"actor": actor, "target": target} | event

@@ -139,7 +139,7 @@ def tokens(scope: Iterable[str]) -> list[str] | None:
 
 def print_one(value: Any, json_wanted: bool, **more: Any) -> None:
     """One object: JSON, or a line for each field."""
-    data = plain(value) | more
+    data = plain(value) | plain(more)
     if json_wanted:
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
@@ -193,7 +193,7 @@ def plain(value: Any) -> Any:
 
 
 def _words(field: Any) -> str:
-    if field is None or field in ([], {}):
+    if field is None or field in ([], {}, ""):
         return "-"
     if isinstance(field, bool):
         return "yes" if field else "no"
