@@ -79,7 +79,8 @@ class Verifier:
             question to the issuer for every guess.
         environment: the one environment whose credentials are taken, for instance "live".
         max_staleness: how long an answer about a key may be used; at most a minute.
-        allow_missing_origin: let a key that is bound to domains be used without an Origin header.
+        allow_missing_origin: let a secret key that is bound to domains be used without an Origin
+            header, as servers do.
         jwks_uri, introspection_endpoint: where to ask, if not where the issuer's metadata says.
         keys: where verification keys come from, if not from the issuer.
         """
@@ -142,7 +143,7 @@ class Verifier:
         that is bound to networks or domains is refused when they are not given. `required_scope` is
         one scope or several, separated by spaces.
         """
-        credential = _credential(authorization)
+        credential = read_credential(authorization)
         # A JWS has two dots, our keys have none; whatever has more is no token of ours.
         if credential.count(".") == 2:
             principal = self._of_token(credential)
@@ -182,7 +183,9 @@ class Verifier:
         if found is None:
             raise InvalidToken(Reason.INACTIVE)
         self._check_key(found, written)
-        found.restrictions.check(ip, origin, allow_missing_origin=self._allow_missing_origin)
+        # A publishable key is for browsers, and those send their origin.
+        server = self._allow_missing_origin and found.raw.get("kind") != "publishable"
+        found.restrictions.check(ip, origin, allow_missing_origin=server)
         return Principal(
             "api_key",
             found.client_id,
@@ -224,6 +227,8 @@ class Verifier:
             raise InvalidToken(Reason.EXPIRED, detail=f"{found.client_id!a} at {found.exp}")
         if found.nbf is not None and now < found.nbf:
             raise InvalidToken(Reason.NOT_YET_VALID, detail=f"{found.client_id!a} at {found.nbf}")
+        if "cnf" in found.raw:
+            raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{found.client_id!a} is bound")
         if written is not None and found.env != written:
             raise InvalidToken(Reason.ENVIRONMENT_MISMATCH, detail=f"is of {found.env!a}")
         self._require_environment(found.env)
@@ -233,7 +238,12 @@ class Verifier:
             raise InvalidToken(Reason.ENVIRONMENT_MISMATCH, detail=f"is of {environment!a}")
 
 
-def _credential(authorization: str | None) -> str:
+def read_credential(authorization: str | None) -> str:
+    """The credential in an Authorization header. Raises CredentialRefused.
+
+    >>> read_credential("Bearer kt_live_x")
+    'kt_live_x'
+    """
     if not authorization:
         raise CredentialMissing
     if len(authorization) > _MAX_HEADER:
@@ -243,3 +253,6 @@ def _credential(authorization: str | None) -> str:
         other = _OTHER_SCHEME.fullmatch(authorization) is not None
         raise CredentialMalformed(other_scheme=other)
     return found[1]
+
+
+_credential = read_credential

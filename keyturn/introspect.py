@@ -48,6 +48,8 @@ class Introspection:
             raise wire.Unreadable(detail="active is not a boolean")
         if not active:
             return None
+        # Unlike in a token, null is absence here: that is how servers write a field they have not.
+        members = {name: value for name, value in members.items() if value is not None}
         client_id = wire.text(members, "client_id")
         scope = members.get("scope", "")
         if type(scope) is not str:

@@ -257,4 +257,4 @@ def running_issuer() -> Iterator[FakeIssuer]:
 
 
 def compressed(body: bytes) -> Reply:
-    return Reply(body=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    return Reply(body=gzip.compress(body, mtime=0), headers={"Content-Encoding": "gzip"})

@@ -303,6 +303,7 @@ def test_a_key_expires_while_it_is_remembered(issuer, verifier_of, time):
         ({"exp": NOW}, "expired"),
         ({"env": "test"}, "environment_mismatch"),
         ({"env": None}, "environment_mismatch"),
+        ({"cnf": {"jkt": "x"}}, "proof_required"),
     ],
     ids=str,
 )
@@ -316,6 +317,22 @@ def test_a_lean_answer_will_do(issuer, verifier_of):
     issuer.known[KEY] = {"active": True, "client_id": "key_1", "env": "live"}
     principal = verifier_of().verify(f"Bearer {KEY}")
     assert (principal.id, len(principal.scopes), principal.expires_at) == ("key_1", 0, None)
+
+
+def test_null_is_absence_in_an_answer(issuer, verifier_of):
+    key = KeyTemplate(prefix="sk_rsv", environments=()).generate()
+    nothing = dict.fromkeys(("env", "exp", "org", "nbf", "allowed_ips", "allowed_domains", "cnf"))
+    issuer.known[key] = {"active": True, "client_id": "key_1", "scope": "a"} | nothing
+    verifier = verifier_of(key_templates=[KeyTemplate(prefix="sk_rsv", environments=())])
+    principal = verifier.verify(f"Bearer {key}")
+    assert (principal.environment, principal.expires_at) == (None, None)
+
+
+def test_a_publishable_key_is_for_browsers(issuer, verifier_of):
+    verifier = verifier_of(allow_missing_origin=True)
+    issuer.knows(KEY, allowed_domains=["a.example"], kind="publishable")
+    assert reason_of(verifier, f"Bearer {KEY}") == "origin_mismatch"
+    assert verifier.verify(f"Bearer {KEY}", origin="https://a.example")
 
 
 @pytest.mark.row("S1-13")
