@@ -13,7 +13,7 @@ export KEYTURN_ISSUER ?= http://$(if $(filter 0.0.0.0,$(HOST)),127.0.0.1,$(HOST)
 export FLASK_APP := wsgi.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run dev test check format lint types imports demo token bench lock clean
+.PHONY: run dev test check format lint types imports demo bench lock clean
 
 run: $(VENV)/server.done
 	@$(BIN)/flask bootstrap
@@ -40,9 +40,6 @@ imports: $(VENV)/test.done
 
 demo: $(VENV)/test.done
 	$(BIN)/python -m examples.bookings.demo
-
-token: $(VENV)/server.done
-	@$(BIN)/flask token
 
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks

@@ -206,13 +206,12 @@ class Settings:
 
 def table() -> str:
     """The settings as a Markdown table: variable, default, what it is."""
-    lines = ["| variable | default | what it is |", "| --- | --- | --- |"]
-    for knob in fields(Settings):
-        lines.append(
-            f"| `{PREFIX}{knob.name.upper()}` | {_shown(knob.name, knob.default)} "
-            f"| {knob.metadata['doc']} |"
-        )
-    return "\n".join(lines) + "\n"
+    rows = (
+        (f"`{PREFIX}{knob.name.upper()}`", _shown(knob.name, knob.default), knob.metadata["doc"])
+        for knob in fields(Settings)
+    )
+    heads = (("variable", "default", "what it is"), ("---", "---", "---"))
+    return "".join(f"| {' | '.join(row)} |\n" for row in (*heads, *rows))
 
 
 def _shown(name: str, default: Any) -> str:
