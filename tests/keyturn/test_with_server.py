@@ -1,0 +1,73 @@
+"""The library against the real server: the same bytes on both sides of the wire."""
+
+from datetime import timedelta
+
+import pytest
+
+from keyturn import CredentialRefused, InsufficientScope, Verifier
+from tests.support.served import eventually
+
+API = "https://bookings.example"
+
+
+@pytest.fixture(scope="module")
+def api(installation):
+    """A resource that owns the booking scopes, and its own client for introspection."""
+    installation.resource(API, scopes=["bookings:*"])
+    return installation.client(["keyturn:introspect"])
+
+
+@pytest.fixture
+def verifier(server, api, time):
+    issuer = server.get("/.well-known/oauth-authorization-server").json()["issuer"]
+    made = Verifier(
+        issuer, API, *api, max_staleness=timedelta(seconds=15), monotonic=time.monotonic
+    )
+    yield made
+    made.close()
+
+
+def test_a_token_of_the_server(installation, server, verifier):
+    client = installation.client(["bookings:write"])
+    principal = verifier.verify(f"Bearer {server.token(client)}")
+    assert (principal.kind, principal.client_id) == ("client", client.client_id)
+    assert principal.organization == installation.organization_id
+    assert str(principal.scopes) == "bookings:create bookings:write"
+    with pytest.raises(InsufficientScope):
+        principal.require("bookings:read")
+
+
+def test_a_token_for_another_resource(installation, server, verifier):
+    installation.resource("https://reports.example", scopes=["reports:read"])
+    client = installation.client(["reports:read"])
+    with pytest.raises(CredentialRefused) as refused:
+        verifier.verify(f"Bearer {server.token(client)}")
+    assert refused.value.reason == "wrong_audience"
+
+
+def test_a_key_of_the_server_until_it_is_revoked(installation, verifier, time):
+    made = installation.api_key(["bookings:read"], environment="live", expires_in=3600)
+    principal = verifier.verify(f"Bearer {made.key}")
+    assert (principal.kind, principal.id, principal.environment) == ("api_key", made.id, "live")
+    assert str(principal.scopes) == "bookings:read"
+    assert principal.expires_at is not None
+    installation.revoke_key(made.id)
+
+    def reason():
+        time.advance(15)  # what was remembered is too old, so the server is asked
+        try:
+            verifier.verify(f"Bearer {made.key}")
+        except CredentialRefused as refused:
+            return refused.reason
+        return None
+
+    # The served process hears of it through its feed of changes.
+    assert eventually(reason) == "inactive"
+
+
+def test_a_restricted_key_of_the_server(installation, verifier):
+    made = installation.api_key(["bookings:read"], allowed_ips=["192.0.2.0/24"], environment="test")
+    assert verifier.verify(f"Bearer {made.key}", ip="192.0.2.7").environment == "test"
+    with pytest.raises(CredentialRefused) as refused:
+        verifier.verify(f"Bearer {made.key}", ip="198.51.100.7")
+    assert refused.value.reason == "ip_not_allowed"
