@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
+from flask_openapi3 import OpenAPI
 
+from app.ids import new_request_id
 from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
-from app.web import dashboard, problems, well_known
+from app.web import api, dashboard, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
-from app.web.origin import Proxies, new_request_id
+from app.web.origin import Proxies
 from app.web.problems import invalid_input
 from app.wiring import Services, services
 
 __all__ = ["invalid_input", "mount"]
 
 
-def mount(app: Flask) -> None:
+def mount(app: OpenAPI) -> None:
     """Mount every edge."""
     found = services(app)
     proxies = Proxies(found.settings.trusted_proxies)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.url_map.merge_slashes = False  # another spelling of a path is another path, no redirect
     app.register_blueprint(well_known.blueprint)
     app.register_blueprint(dashboard.blueprint)
+    api.mount(app)
     problems.register(app)
 
     @app.before_request

@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidClient, InvalidRequest, OAuthError, Unavailable
+from app.ids import new_request_id
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.web.forms import read_form
-from app.web.origin import Proxies, new_request_id
+from app.web.origin import Proxies
 from app.web.problems import status_of
 
 log = logging.getLogger(__name__)

@@ -1,20 +1,13 @@
-"""Where a request comes from: its id, and the address of its client."""
+"""Where a request comes from: the address of its client, behind proxies too."""
 
 from __future__ import annotations
 
 import ipaddress
-from binascii import hexlify
 from collections.abc import Mapping
-from os import urandom
 from typing import Any
 
 from app.records import Origin
 from app.settings import Network
-
-
-def new_request_id() -> str:
-    """``req_`` and 24 hex digits; always ours, so that nobody can write into our logs."""
-    return "req_" + hexlify(urandom(12)).decode()
 
 
 class Proxies:
