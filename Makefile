@@ -13,7 +13,7 @@ export KEYTURN_ISSUER ?= http://$(if $(filter 0.0.0.0,$(HOST)),127.0.0.1,$(HOST)
 export FLASK_APP := wsgi.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run dev test check format lint types imports demo bench lock clean
+.PHONY: run dev test check format lint types imports demo bench docs lock clean
 
 run: $(VENV)/server.done
 	@$(BIN)/flask bootstrap
@@ -43,6 +43,11 @@ demo: $(VENV)/test.done
 
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks
+
+# Pages that are printed from the code.
+docs: $(VENV)/test.done
+	$(BIN)/pytest --collect-only -q -n 0 -p tests.support.conformance \
+		--conformance docs/conformance.md > /dev/null
 
 # The lock files: what setup.cfg asks for, pinned, with hashes and without addresses.
 lock: $(VENV)/test.done

@@ -8,7 +8,7 @@ from app.errors import InvalidTarget, ScopeRefused
 from app.records import Client, Decision, Organization, Resource
 from app.settings import Settings
 from keyturn.errors import InvalidScope
-from keyturn.scope import Catalogue, Grant, ScopeSet
+from keyturn.scope import MAX_SCOPE_LENGTH, MAX_SCOPE_TOKENS, Catalogue, Grant, ScopeSet
 
 
 def decide(
@@ -51,6 +51,9 @@ def narrow(
     granted = asked.narrowed_to(held)
     if not granted:
         raise ScopeRefused(detail="no scope is left")
+    if len(granted) > MAX_SCOPE_TOKENS or len(str(granted)) > MAX_SCOPE_LENGTH:
+        # A verifier reads no longer one, and a token that nobody takes is a riddle.
+        raise ScopeRefused("The scope is too long for a token: ask for less of it")
     return granted
 
 

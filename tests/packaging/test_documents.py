@@ -1,0 +1,16 @@
+"""Documents that are printed from the code say what the code says."""
+
+from pathlib import Path
+
+from app.settings import table
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_table_of_settings_is_the_one_in_the_code():
+    assert table() in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_every_decision_is_numbered_once():
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+    assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]
