@@ -52,8 +52,12 @@ class Directory:
 
     def client(self, client_id: str) -> Client | None:
         """The client as known here, else as the database has it."""
+        return self.known_client(client_id) or self.client_now(client_id)
+
+    def known_client(self, client_id: str) -> Client | None:
+        """The client as known here; nothing is read."""
         self._feed.require_fresh()
-        return self._clients.get(client_id) or self.client_now(client_id)
+        return self._clients.get(client_id)
 
     def client_now(self, client_id: str) -> Client | None:
         """The client as the database has it at this moment."""
@@ -132,9 +136,10 @@ class Directory:
     def _load_client(self, client_id: str) -> Client | None:
         with self._store.connect() as connection:
             row = connection.execute(_CLIENT, {"client_id": client_id}).one_or_none()
-            if row is None:
-                return None
+            # Also of a client that does not exist, or the time would tell that it does not.
             secrets = connection.execute(_SECRETS, {"client_id": client_id}).all()
+        if row is None:
+            return None
         return Client(
             client_id=row.client_id,
             organization_id=row.organization_id,

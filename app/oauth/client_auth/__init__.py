@@ -57,7 +57,7 @@ class ClientAuthentication:
         if not used:
             raise InvalidClient(detail="missing")
         presented = used[0].read(request)
-        client = self._directory.client(presented.client_id)
+        client = self._directory.known_client(presented.client_id)
         credential = presented.proves(client, now) if client else None
         if client is None or credential is None:
             client = self._directory.client_now(presented.client_id)
