@@ -1,0 +1,126 @@
+"""The application: settings, one verifier, one shape of answer for every error.
+
+granian --interface wsgi --factory examples.bookings.app:create_app
+flask --app examples.bookings.app run
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, Response, g, jsonify
+from flask.json.provider import DefaultJSONProvider
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from examples.bookings import guard, routes
+from examples.bookings.store import Conflict, Missing, Store
+from keyturn import Verifier
+from keyturn.flask import register_refusals
+
+REALM = "bookings"
+MAX_BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where credentials come from, and as whom this API asks about them."""
+
+    issuer: str
+    audience: str
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    max_staleness: timedelta = timedelta(seconds=15)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """ISSUER and AUDIENCE; CLIENT_ID and CLIENT_SECRET to take API keys too; MAX_STALENESS."""
+        try:
+            return cls(
+                issuer=environ["ISSUER"],
+                audience=environ["AUDIENCE"],
+                client_id=environ.get("CLIENT_ID"),
+                client_secret=environ.get("CLIENT_SECRET"),
+                max_staleness=timedelta(seconds=float(environ.get("MAX_STALENESS", "15"))),
+            )
+        except KeyError as missing:
+            raise SystemExit(f"bookings: set {missing.args[0]}") from None
+        except ValueError:
+            raise SystemExit("bookings: MAX_STALENESS is a number of seconds") from None
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Without settings: those of the environment, and a log on stderr."""
+    if settings is None:
+        settings = Settings.from_env(os.environ)
+        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("keyturn").setLevel(logging.INFO)  # why a credential was refused
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json = Json(app)
+    app.extensions[guard.STORE] = Store()
+    app.extensions[guard.VERIFIER] = Verifier(
+        settings.issuer,
+        audience=settings.audience,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        max_staleness=settings.max_staleness,
+    )
+    app.before_request(begin)
+    app.after_request(finish)
+    register_refusals(app, realm=REALM, request_id=lambda: g.request_id)  # 401, 403, 503
+    app.register_error_handler(HTTPException, refused_by_flask)
+    app.register_error_handler(ValidationError, invalid)
+    app.register_error_handler(Missing, lambda error: problem(404, "not_found", str(error)))
+    app.register_error_handler(Conflict, lambda error: problem(409, "conflict", str(error)))
+    for blueprint in (routes.health, routes.v1, routes.widget):
+        app.register_blueprint(blueprint)
+    return app
+
+
+class Json(DefaultJSONProvider):
+    """Times in RFC 3339, not as in HTTP headers."""
+
+    sort_keys = False
+
+    @staticmethod
+    def default(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.isoformat().replace("+00:00", "Z")
+        return DefaultJSONProvider.default(value)
+
+
+def begin() -> None:
+    g.request_id = f"req_{secrets.token_hex(8)}"
+
+
+def finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    return response
+
+
+def problem(status: int, code: str, message: str) -> tuple[dict[str, Any], int]:
+    """The shape in which keyturn refuses, for everything else that goes wrong."""
+    return {"error": {"code": code, "message": message, "request_id": g.request_id}}, status
+
+
+def invalid(error: ValidationError) -> tuple[dict[str, Any], int]:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"])) or "body"
+    return problem(400, "invalid_request", f"{place}: {first['msg']}"[:200])
+
+
+def refused_by_flask(error: HTTPException) -> Response:
+    """404 for no route, 405, 413, and 500 for a bug of ours (which is in the log)."""
+    answer, status = problem(error.code or 500, error.name.lower().replace(" ", "_"), error.name)
+    response = jsonify(answer)
+    response.status_code = status
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(error.valid_methods)
+    return response

@@ -1,0 +1,131 @@
+"""The API: each route, the scopes it needs, and what it does.
+
+A scope is looked for as it is written: what implies what was worked out when the credential was
+made, so `bookings:write` arrives together with `bookings:create`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from examples.bookings.bodies import BookingChanges, Capacity, NewBooking, read
+from examples.bookings.guard import needs, shelf
+from examples.bookings.store import Booking
+
+Answer = dict[str, Any] | tuple[Any, int] | tuple[Any, int, dict[str, str]]
+
+health = Blueprint("health", __name__)
+v1 = Blueprint("v1", __name__, url_prefix="/v1")
+widget = Blueprint("widget", __name__, url_prefix="/v1/widget")
+
+
+@health.get("/health")
+def alive() -> Answer:
+    """For whoever asks: no credential needed, and a broken one does no harm."""
+    return {"status": "ok"}
+
+
+@v1.get("/experiences")
+@needs("experiences:read")
+def experiences() -> Answer:
+    return {"data": list(shelf().experiences.values())}
+
+
+@v1.get("/experiences/<experience_id>")
+@needs("experiences:read")
+def experience(experience_id: str) -> Answer:
+    return {"data": shelf().experience(experience_id)}
+
+
+@v1.get("/properties")
+@needs("properties:read")
+def properties() -> Answer:
+    return {"data": list(shelf().properties.values())}
+
+
+@v1.get("/properties/<property_id>")
+@needs("properties:read")
+def property_(property_id: str) -> Answer:
+    return {"data": shelf().property(property_id)}
+
+
+@v1.get("/availability")
+@needs("availability:read")
+def availability() -> Answer:
+    return {"data": shelf().slots(request.args.get("experience_id"))}
+
+
+@v1.put("/availability")
+@needs("availability:write")
+def set_availability() -> Answer:
+    new = read(Capacity)
+    return {"data": shelf().set_capacity(new.experience_id, new.starts_at, new.capacity)}
+
+
+@v1.get("/bookings")
+@needs("bookings:read")
+def bookings() -> Answer:
+    return {"data": list(shelf().bookings.values())}
+
+
+@v1.get("/bookings/<booking_id>")
+@needs("bookings:read")
+def booking(booking_id: str) -> Answer:
+    return {"data": shelf().booking(booking_id)}
+
+
+@v1.post("/bookings")
+@needs("bookings:create")
+def book() -> Answer:
+    return _booked()
+
+
+@v1.patch("/bookings/<booking_id>")
+@needs("bookings:write")
+def change_booking(booking_id: str) -> Answer:
+    changes = read(BookingChanges)
+    return {"data": shelf().change(booking_id, guests=changes.guests, status=changes.status)}
+
+
+@v1.get("/analytics")
+@needs("analytics:read")
+def analytics() -> Answer:
+    return {"data": shelf().report()}
+
+
+@widget.get("/experiences")
+@needs("widget:access", "experiences:read", "availability:read")
+def widget_experiences() -> Answer:
+    """All that a widget draws, in one answer."""
+    found = shelf()
+    return {
+        "data": [
+            {"id": one.id, "title": one.title, "price": one.price, "slots": found.slots(one.id)}
+            for one in found.experiences.values()
+        ]
+    }
+
+
+@widget.post("/bookings")
+@needs("widget:access", "bookings:create")
+def widget_book() -> Answer:
+    return _booked()
+
+
+@widget.after_request
+def allow_browsers(response: Response) -> Response:
+    """Widgets run in pages of other origins (CORS).
+
+    Any may ask: there are no cookies, and the domains that a key is bound to are keyturn's affair.
+    """
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+    return response
+
+
+def _booked() -> Answer:
+    new = read(NewBooking)
+    made: Booking = shelf().book(new.experience_id, new.starts_at, new.guests, new.name)
+    return {"data": made}, 201, {"Location": url_for("v1.booking", booking_id=made.id)}
