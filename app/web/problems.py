@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, current_app, g, jsonify
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from app import errors
 from app.web.forms import BodyTooLarge
+from app.wiring import services
+from keyturn.challenge import bearer
 from keyturn.errors import CredentialRefused, KeyturnError
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,12 @@ _STATUS: dict[type[KeyturnError], int] = {
     errors.PlanLimit: 403,
     errors.Invalid: 400,
     errors.Unavailable: 503,
+}
+MAX_DETAILS = 20
+_MESSAGES = {
+    "extra_forbidden": "No such field",
+    "missing": "Required",
+    "model_type": "Must be a JSON object",
 }
 
 
@@ -52,10 +60,15 @@ def problem(
 
 def render(error: KeyturnError) -> Response:
     """What the caller may know of an error; its detail goes to the log."""
+    realm = services(current_app).settings.issuer
     if isinstance(error, CredentialRefused):
+        log.info("%s: %s %s", g.request_id, error.reason, error.detail)
         response = problem(error.status, str(error.code), error.description)
-        if error.challenge:
-            response.headers["WWW-Authenticate"] = error.challenge
+        challenge = error.challenge_for(realm)
+        if challenge is not None:
+            response.headers["WWW-Authenticate"] = challenge
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
         return response
     status = status_of(error)
     if status >= 500:
@@ -63,6 +76,8 @@ def render(error: KeyturnError) -> Response:
     field = getattr(error, "field", None)
     details = [{"field": field, "message": error.description}] if field else None
     response = problem(status, error.code, error.description, details)
+    if isinstance(error, errors.Forbidden) and "caller" in g:
+        response.headers["WWW-Authenticate"] = bearer(realm, error=error.code)  # RFC 6750 §3.1
     if isinstance(error, errors.Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -70,9 +85,14 @@ def render(error: KeyturnError) -> Response:
 
 def invalid_input(error: ValidationError) -> Response:
     """A body or query that does not fit its model: each field named, no value repeated."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
     details = [
-        {"field": ".".join(str(part) for part in found["loc"]), "message": found["msg"]}
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
+        {
+            # What was sent is said again in the names of unknown fields only, and cut.
+            "field": ".".join(str(part)[:100] for part in one["loc"]) or "body",
+            "message": _MESSAGES.get(one["type"], one["msg"]),
+        }
+        for one in found[:MAX_DETAILS]
     ]
     return problem(400, "invalid", "Some fields cannot be taken", details)
 

@@ -1,0 +1,66 @@
+"""The management API: JSON under ``/v1``, one module per resource over a use case each."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, OpenAPI
+
+from app.web.api import (
+    activity,
+    api_keys,
+    client_secrets,
+    clients,
+    documentation,
+    me,
+    openapi,
+    organizations,
+    plans,
+    presets,
+    resources,
+    scopes,
+    signing_keys,
+    users,
+)
+from app.web.api.bodies import JsonRequest
+from app.web.api.caller import admit
+
+COLLECTIONS = (
+    me,
+    clients,
+    client_secrets,
+    api_keys,
+    scopes,
+    presets,
+    resources,
+    users,
+    activity,
+    organizations,
+    plans,
+    signing_keys,
+)
+"""The resources, in the order in which the documentation shows them."""
+
+
+def _assemble() -> APIBlueprint:
+    whole = APIBlueprint("v1", __name__, url_prefix="/v1")
+    whole.before_request(admit)
+    whole.after_request(_never_stored)
+    for collection in COLLECTIONS:
+        whole.register_api(collection.blueprint)
+    return whole
+
+
+def _never_stored(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+_v1 = _assemble()
+
+
+def mount(app: OpenAPI) -> None:
+    """Mount ``/v1``, its description and the try-it page."""
+    app.request_class = JsonRequest
+    app.register_api(_v1)
+    openapi.describe(app)
+    app.register_blueprint(documentation.blueprint)

@@ -1,0 +1,103 @@
+"""``/v1/activity``: who did what to which (CONTRACT §6)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Response
+from pydantic import Field
+
+from app.admin import activity
+from app.builtin import AUDIT_READ
+from app.records import Event as Recorded
+from app.web.api.answers import listed
+from app.web.api.caller import actor, desk
+from app.web.api.documented import OBJECT, collection, gives, needs
+from app.web.api.values import Answer, Flag, Instant, OrganizationListing, PageOf
+
+blueprint = collection("activity", "Who did what to which")
+
+Term = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class EventListing(OrganizationListing):
+    """Which events: every named field must fit."""
+
+    type: Term | None = Field(None, description="`client.*` is every type below `client.`.")
+    actor_id: Term | None = None
+    target_id: Term | None = None
+    request_id: Term | None = None
+    since: Instant | None = None
+    until: Instant | None = Field(None, description="Not included.")
+    everywhere: Flag = Field(
+        False, description="Events of every organization: for the operator's credentials."
+    )
+
+
+class Party(Answer):
+    """Who acted, or what was acted upon."""
+
+    type: str
+    id: str | None
+
+
+class Event(Answer):
+    """One thing that happened."""
+
+    id: str
+    time: Instant
+    type: str
+    actor: Party
+    organization_id: str | None
+    target: Party | None
+    outcome: str
+    reason: str | None
+    ip: str | None
+    user_agent: str | None
+    request_id: str | None
+    details: dict[str, Any]
+
+
+class EventPage(PageOf[Event]):
+    """Events, the youngest first."""
+
+
+@blueprint.get("", security=needs(AUDIT_READ), responses=gives(200, EventPage, OBJECT))
+def list_activity(query: EventListing) -> Response:
+    """List events"""
+    wanted = activity.EventFilter(
+        type=query.type,
+        actor_id=query.actor_id,
+        target_id=query.target_id,
+        request_id=query.request_id,
+        since=query.since,
+        until=query.until,
+    )
+    page = activity.list_page(
+        desk(),
+        actor(),
+        wanted,
+        limit=query.limit,
+        cursor=query.cursor,
+        organization_id=query.organization_id,
+        everywhere=query.everywhere,
+    )
+    return listed(EventPage, page, _event)
+
+
+def _event(found: Recorded) -> Event:
+    target = Party(type=found.target_type, id=found.target_id) if found.target_type else None
+    return Event(
+        id=found.id,
+        time=found.time,
+        type=found.type,
+        actor=Party(type=found.actor_type, id=found.actor_id),
+        organization_id=found.organization_id,
+        target=target,
+        outcome=found.outcome,
+        reason=found.reason,
+        ip=found.ip,
+        user_agent=found.user_agent,
+        request_id=found.request_id,
+        details=dict(found.details),
+    )

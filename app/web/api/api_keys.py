@@ -1,0 +1,232 @@
+"""``/v1/api-keys``: long-lived keys (CONTRACT §5)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from app.admin.restrictions import MAX_ENTRIES, MAX_HOST
+from app.apikeys import lifecycle, values
+from app.builtin import KEYS_READ, KEYS_WRITE
+from app.errors import Invalid
+from app.web.api.answers import answer, created, deleted, listed, shown
+from app.web.api.caller import actor, desk
+from app.web.api.clients import standing
+from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
+from app.web.api.values import (
+    Answer,
+    Body,
+    Choice,
+    Description,
+    Environment,
+    Id,
+    Instant,
+    Name,
+    OfOrganization,
+    OptionalBody,
+    OrganizationListing,
+    PageOf,
+    PathId,
+    PresetName,
+    RateLimits,
+    Scopes,
+    Seconds,
+    ShownRateLimit,
+    unnamed,
+)
+
+blueprint = collection("api-keys", "Long-lived API keys")
+
+Networks = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MAX_ENTRIES)]
+Domains = Annotated[
+    list[Annotated[str, Field(max_length=MAX_HOST + 2)]], Field(max_length=MAX_ENTRIES)
+]
+Reason = Annotated[str, Field(max_length=lifecycle.MAX_REASON)]
+
+
+class ApiKeyPath(BaseModel):
+    """One key."""
+
+    key_id: PathId
+
+
+class ApiKeyListing(OrganizationListing):
+    """Which keys."""
+
+    status: Choice | None = Field(
+        None, description="`active`, `disabled`, `expired`, `rotated` or `revoked`."
+    )
+    environment: Environment | None = None
+    kind: Choice | None = Field(None, description="`secret` or `publishable`.")
+    created_by: Id | None = None
+
+
+class Revoking(OfOrganization):
+    """Why a key is revoked."""
+
+    reason: Reason = ""
+
+
+class NewApiKey(Body):
+    """A key to be made: with ``scopes`` or with a ``preset``."""
+
+    name: Name
+    description: Description = ""
+    organization_id: Id | None = None
+    environment: Environment | None = Field(
+        None, description="By default that of the credential that asks."
+    )
+    mode: Environment | None = Field(None, description="The same as `environment`.")
+    kind: Choice = Field(values.SECRET, description="`secret` or `publishable`.")
+    scopes: Scopes | None = Field(None, description="`bookings:*` is everything below `bookings:`.")
+    preset: PresetName | None = None
+    allowed_ips: Networks = Field([], description="Addresses and CIDR ranges; none: anywhere.")
+    allowed_domains: Domains = Field([], description="Hosts and `*.host`; none: any origin.")
+    rate_limits: RateLimits = Field([])
+    expires_at: Instant | None = None
+    expires_in: Seconds | None = Field(None, description="Seconds from now, in place of a time.")
+
+
+class ApiKeyChanges(Body):
+    """What is changed; ``status`` is changed alone. Scopes, environment and expiry are for life."""
+
+    name: Name = unnamed()
+    description: Description = unnamed()
+    allowed_ips: Networks = unnamed()
+    allowed_domains: Domains = unnamed()
+    rate_limits: RateLimits = unnamed()
+    status: Choice = unnamed()
+
+
+class Rotation(OptionalBody):
+    """How a key is replaced."""
+
+    grace_seconds: Seconds | None = Field(
+        None, description="How long the old key lives on; null: as the organization has it."
+    )
+    reason: Reason = ""
+
+
+class ApiKey(Answer):
+    """A key; its secret is shown when it is made, and never again."""
+
+    id: str
+    name: str
+    description: str
+    organization_id: str
+    environment: str | None
+    kind: str
+    scopes: list[str]
+    preset: str | None
+    allowed_ips: list[str]
+    allowed_domains: list[str]
+    rate_limits: list[ShownRateLimit]
+    status: str
+    prefix: str
+    last_four: str
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    revoked_reason: str | None
+    created_at: Instant
+    created_by: str | None
+    updated_at: Instant
+    last_used_at: Instant | None
+    rotated_from: str | None
+    rotated_to: str | None
+
+
+class CreatedApiKey(ApiKey):
+    """A new key: ``key`` is shown here and never again."""
+
+    key: str
+
+
+class ApiKeyPage(PageOf[ApiKey]):
+    """Keys, the youngest first."""
+
+
+@blueprint.get("", security=needs(KEYS_READ), responses=gives(200, ApiKeyPage, OBJECT))
+def list_api_keys(query: ApiKeyListing) -> Response:
+    """List API keys"""
+    wanted = values.ApiKeyFilter(
+        status=query.status,
+        environment=query.environment,
+        kind=query.kind,
+        created_by=query.created_by,
+    )
+    page = lifecycle.list_page(
+        desk(),
+        actor(),
+        wanted,
+        limit=query.limit,
+        cursor=query.cursor,
+        organization_id=query.organization_id,
+    )
+    return listed(ApiKeyPage, page)
+
+
+@blueprint.post("", security=needs(KEYS_WRITE), responses=gives(201, CreatedApiKey, WRITES))
+def create_api_key(body: NewApiKey) -> Response:
+    """Create an API key"""
+    named = body.named()
+    if "mode" in named:
+        if "environment" in named:
+            raise Invalid("environment and mode say the same: give one", field="mode")
+        named["environment"] = named.pop("mode")
+    made = lifecycle.create(desk(), actor(), values.NewApiKey(**named))
+    return _created(made)
+
+
+def _created(made: values.CreatedApiKey) -> Response:
+    return created(shown(CreatedApiKey, made.api_key, key=made.key), "api-keys", made.api_key.id)
+
+
+@blueprint.get("/<key_id>", security=needs(KEYS_READ), responses=gives(200, ApiKey, OBJECT))
+def show_api_key(path: ApiKeyPath, query: OfOrganization) -> Response:
+    """Show an API key"""
+    found = lifecycle.show(desk(), actor(), path.key_id, organization_id=query.organization_id)
+    return answer(shown(ApiKey, found))
+
+
+@blueprint.patch("/<key_id>", security=needs(KEYS_WRITE), responses=gives(200, ApiKey, WRITES))
+def update_api_key(path: ApiKeyPath, query: OfOrganization, body: ApiKeyChanges) -> Response:
+    """Change, disable or enable an API key"""
+    changes = body.named()
+    if "status" in changes:
+        stand = standing(changes, lifecycle.enable, lifecycle.disable)
+        found = stand(desk(), actor(), path.key_id, organization_id=query.organization_id)
+    else:
+        found = lifecycle.update(
+            desk(),
+            actor(),
+            path.key_id,
+            values.ApiKeyChanges(**changes),
+            organization_id=query.organization_id,
+        )
+    return answer(shown(ApiKey, found))
+
+
+@blueprint.post(
+    "/<key_id>/rotate", security=needs(KEYS_WRITE), responses=gives(201, CreatedApiKey, WRITES)
+)
+def rotate_api_key(path: ApiKeyPath, query: OfOrganization, body: Rotation) -> Response:
+    """Replace an API key by a successor of the same settings and the same expiry"""
+    made = lifecycle.rotate(
+        desk(), actor(), path.key_id, **body.named(), organization_id=query.organization_id
+    )
+    return _created(made)
+
+
+@blueprint.delete("/<key_id>", security=needs(KEYS_WRITE), responses=gives(204, None, (404, 409)))
+def revoke_api_key(path: ApiKeyPath, query: Revoking) -> Response:
+    """Revoke an API key, now and for ever"""
+    lifecycle.revoke(
+        desk(),
+        actor(),
+        path.key_id,
+        reason=query.reason,
+        organization_id=query.organization_id,
+    )
+    return deleted()

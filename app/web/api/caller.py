@@ -1,0 +1,127 @@
+"""Who calls the management API: a token or an API key of ours becomes an Actor (RFC 6750)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from flask import current_app, g, request
+
+from app.admin.desk import Desk
+from app.errors import Invalid
+from app.oauth.credentials import FoundKey, FoundToken
+from app.records import Actor, Origin
+from app.wiring import Services, services
+from keyturn.bearer import _credential as read_credential
+from keyturn.claims import meant_for
+from keyturn.errors import InvalidToken, Reason
+from keyturn.restrictions import Restrictions
+from keyturn.scope import ScopeSet
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The actor, and when its credential ends."""
+
+    actor: Actor
+    expires_at: datetime | None
+
+
+def actor() -> Actor:
+    """Who makes the current request."""
+    return caller().actor
+
+
+def caller() -> Caller:
+    """The same, with what ``/v1/me`` says beside."""
+    return cast("Caller", g.caller)
+
+
+def desk() -> Desk:
+    """What the use cases work with."""
+    return services(current_app).desk
+
+
+def admit() -> None:
+    """Before every view: who is it, and is the URL in order? Raises CredentialRefused, Invalid."""
+    if request.method == "OPTIONS":
+        return  # says which methods there are, and nothing else
+    g.caller = _identify(services(current_app), request.headers.get("Authorization"), g.origin)
+    _check_query()
+
+
+def _identify(found: Services, authorization: str | None, origin: Origin) -> Caller:
+    presented = found.credentials.find(read_credential(authorization))
+    if isinstance(presented, FoundToken):
+        return _by_token(found, presented, origin)
+    return _by_key(presented, origin)
+
+
+def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:
+    claims, organization = presented.claims, presented.organization
+    # What is meant for a resource alone was handed to that resource, which must not be able to
+    # administer us with it. Scopes below `keyturn:` have the default audience by themselves.
+    ours = frozenset({found.settings.audience, found.settings.issuer})
+    if not meant_for(claims.aud, ours):
+        raise InvalidToken(Reason.WRONG_AUDIENCE, detail=f"meant for {claims.aud!a}")
+    if claims.cnf is not None:
+        # Bound to a key or a certificate that a bearer does not show: it may be a stolen one.
+        raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{claims.jti!a} is bound")
+    client = found.directory.client(claims.client_id)
+    if client is None:
+        raise InvalidToken(Reason.DISABLED)
+    # A right that was taken from the client is gone at once, and not when its token ends.
+    held = organization.catalogue.expand(client.grant)
+    return Caller(
+        _actor(
+            "client",
+            client.client_id,
+            presented,
+            claims.scope.narrowed_to(held),
+            client.environment,
+            origin,
+        ),
+        datetime.fromtimestamp(claims.exp, UTC),
+    )
+
+
+def _by_key(presented: FoundKey, origin: Origin) -> Caller:
+    key = presented.key
+    Restrictions.of(key.allowed_ips, key.allowed_domains).check(
+        origin.ip, request.headers.get("Origin")
+    )
+    return Caller(
+        _actor("api_key", key.id, presented, key.scopes, key.environment, origin), key.expires_at
+    )
+
+
+def _actor(
+    type: str,
+    id: str,
+    presented: FoundToken | FoundKey,
+    scopes: ScopeSet,
+    environment: str | None,
+    origin: Origin,
+) -> Actor:
+    return Actor(
+        type=type,
+        id=id,
+        organization_id=presented.organization.id,
+        is_operator=presented.organization.is_operator,
+        scopes=scopes,
+        environment=environment,
+        ip=origin.ip,
+        user_agent=origin.user_agent,
+        request_id=origin.request_id,
+    )
+
+
+def _check_query() -> None:
+    """No parameter twice, and none at all where the view takes none; its model knows the rest."""
+    takes_some = "query" in current_app.view_functions[request.endpoint or ""].__annotations__
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Invalid("Given twice", field=name[:100])
+        if not takes_some:
+            raise Invalid("No such parameter", field=name[:100])

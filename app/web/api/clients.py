@@ -1,0 +1,196 @@
+"""``/v1/clients``: OAuth clients (RFC 6749 §2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from app.admin import clients
+from app.admin.desk import SECRET_METHODS
+from app.builtin import CLIENTS_READ, CLIENTS_WRITE
+from app.errors import Invalid
+from app.records import ACTIVE, DISABLED
+from app.web.api.answers import answer, created, deleted, listed, shown
+from app.web.api.caller import actor, desk
+from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
+from app.web.api.values import (
+    Answer,
+    Body,
+    Choice,
+    Description,
+    Environment,
+    Id,
+    Identifier,
+    Instant,
+    Name,
+    OfOrganization,
+    OrganizationListing,
+    PageOf,
+    PathId,
+    PresetName,
+    Scopes,
+    Seconds,
+    unnamed,
+)
+
+blueprint = collection("clients", "OAuth clients: who may ask for tokens")
+
+Audiences = Annotated[list[Identifier], Field(max_length=clients.MAX_AUDIENCES)]
+
+
+class ClientPath(BaseModel):
+    """One client."""
+
+    client_id: PathId
+
+
+class ClientListing(OrganizationListing):
+    """Which clients."""
+
+    status: Choice | None = Field(None, description="`active` or `disabled`.")
+    environment: Environment | None = None
+
+
+class NewClient(Body):
+    """A client to be registered: with ``scopes`` or with a ``preset``."""
+
+    name: Name
+    description: Description = ""
+    organization_id: Id | None = None
+    environment: Environment | None = Field(
+        None, description="By default that of the credential that asks."
+    )
+    scopes: Scopes | None = Field(None, description="`bookings:*` is everything below `bookings:`.")
+    preset: PresetName | None = None
+    audiences: Audiences = Field([], description="Resources it may name; none: every one.")
+    token_endpoint_auth_method: Choice = SECRET_METHODS[0]
+    token_ttl: Seconds | None = Field(None, description="Seconds; by default the installation's.")
+    secret_expires_at: Instant | None = None
+
+
+class ClientChanges(Body):
+    """What is changed; ``status`` is changed alone."""
+
+    name: Name = unnamed()
+    description: Description = unnamed()
+    scopes: Scopes | None = unnamed()
+    preset: PresetName | None = unnamed()
+    audiences: Audiences = unnamed()
+    token_endpoint_auth_method: Choice = unnamed()
+    token_ttl: Seconds | None = unnamed()
+    status: Choice = unnamed()
+
+
+class Client(Answer):
+    """A client; its secrets are shown when they are made, and never again."""
+
+    client_id: str
+    name: str
+    description: str
+    organization_id: str
+    environment: str
+    scopes: list[str]
+    preset: str | None
+    audiences: list[str]
+    token_endpoint_auth_method: str
+    jwks: dict[str, Any] | None
+    jwks_uri: str | None
+    token_ttl: int | None
+    status: str
+    created_at: Instant
+    created_by: str | None
+    updated_at: Instant
+    last_used_at: Instant | None
+
+
+class CreatedClient(Client):
+    """A new client, with its first secret where it has one."""
+
+    client_secret: str | None
+    client_secret_id: str | None
+
+
+class ClientPage(PageOf[Client]):
+    """Clients, the youngest first."""
+
+
+@blueprint.get("", security=needs(CLIENTS_READ), responses=gives(200, ClientPage, OBJECT))
+def list_clients(query: ClientListing) -> Response:
+    """List clients"""
+    page = clients.list_page(
+        desk(),
+        actor(),
+        limit=query.limit,
+        cursor=query.cursor,
+        organization_id=query.organization_id,
+        status=query.status,
+        environment=query.environment,
+    )
+    return listed(ClientPage, page)
+
+
+@blueprint.post("", security=needs(CLIENTS_WRITE), responses=gives(201, CreatedClient, WRITES))
+def create_client(body: NewClient) -> Response:
+    """Register a client"""
+    made = clients.create(desk(), actor(), clients.NewClient(**body.named()))
+    return created(
+        shown(
+            CreatedClient,
+            made.client,
+            client_secret=made.client_secret,
+            client_secret_id=made.client_secret_id,
+        ),
+        "clients",
+        made.client.client_id,
+    )
+
+
+@blueprint.get("/<client_id>", security=needs(CLIENTS_READ), responses=gives(200, Client, OBJECT))
+def show_client(path: ClientPath, query: OfOrganization) -> Response:
+    """Show a client"""
+    found = clients.show(desk(), actor(), path.client_id, organization_id=query.organization_id)
+    return answer(shown(Client, found))
+
+
+@blueprint.patch(
+    "/<client_id>", security=needs(CLIENTS_WRITE), responses=gives(200, Client, WRITES)
+)
+def update_client(path: ClientPath, query: OfOrganization, body: ClientChanges) -> Response:
+    """Change, disable or enable a client"""
+    changes = body.named()
+    if "status" in changes:
+        stand = standing(changes, clients.enable, clients.disable)
+        found = stand(desk(), actor(), path.client_id, organization_id=query.organization_id)
+    else:
+        found = clients.update(
+            desk(),
+            actor(),
+            path.client_id,
+            clients.ClientChanges(**changes),
+            organization_id=query.organization_id,
+        )
+    return answer(shown(Client, found))
+
+
+def standing(changes: dict[str, Any], enable: Any, disable: Any) -> Any:
+    """The use case that gives this status. Raises Invalid.
+
+    It is a transaction of its own: beside other changes one could be made and the other refused.
+    """
+    if len(changes) > 1:
+        raise Invalid("Must be changed alone", field="status")
+    try:
+        return {ACTIVE: enable, DISABLED: disable}[changes["status"]]
+    except KeyError:
+        raise Invalid(f"Must be {ACTIVE} or {DISABLED}", field="status") from None
+
+
+@blueprint.delete(
+    "/<client_id>", security=needs(CLIENTS_WRITE), responses=gives(204, None, (404, 409))
+)
+def delete_client(path: ClientPath, query: OfOrganization) -> Response:
+    """Remove a client with its secrets"""
+    clients.delete(desk(), actor(), path.client_id, organization_id=query.organization_id)
+    return deleted()

@@ -1,0 +1,112 @@
+"""``/v1/presets``: named grants (CONTRACT §3)."""
+
+from __future__ import annotations
+
+from flask import Response
+from pydantic import BaseModel
+
+from app.admin import presets
+from app.builtin import SCOPES_READ, SCOPES_WRITE
+from app.web.api.answers import answer, created, deleted, listed, shown
+from app.web.api.caller import actor, desk
+from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
+from app.web.api.values import (
+    Answer,
+    Body,
+    Description,
+    Id,
+    Instant,
+    OfOrganization,
+    OrganizationListing,
+    PageOf,
+    PathId,
+    PresetName,
+    Scopes,
+    unnamed,
+)
+
+blueprint = collection("presets", "Named grants")
+
+
+class PresetPath(BaseModel):
+    """One preset."""
+
+    name: PathId
+
+
+class NewPreset(Body):
+    """A preset to be made."""
+
+    name: PresetName
+    scopes: Scopes
+    description: Description = ""
+    organization_id: Id | None = None
+
+
+class PresetChanges(Body):
+    """What is changed; nobody who was granted by it gets more."""
+
+    description: Description = unnamed()
+    scopes: Scopes = unnamed()
+
+
+class Preset(Answer):
+    """A preset; its scopes as granted, wildcards kept."""
+
+    name: str
+    organization_id: str
+    description: str
+    scopes: list[str]
+    created_at: Instant
+    updated_at: Instant
+
+
+class PresetPage(PageOf[Preset]):
+    """Presets by name."""
+
+
+@blueprint.get("", security=needs(SCOPES_READ), responses=gives(200, PresetPage, OBJECT))
+def list_presets(query: OrganizationListing) -> Response:
+    """List presets"""
+    page = presets.list_page(
+        desk(),
+        actor(),
+        limit=query.limit,
+        cursor=query.cursor,
+        organization_id=query.organization_id,
+    )
+    return listed(PresetPage, page)
+
+
+@blueprint.post("", security=needs(SCOPES_WRITE), responses=gives(201, Preset, WRITES))
+def create_preset(body: NewPreset) -> Response:
+    """Create a preset"""
+    made = presets.create(desk(), actor(), presets.NewPreset(**body.named()))
+    return created(shown(Preset, made), "presets", made.name)
+
+
+@blueprint.get("/<name>", security=needs(SCOPES_READ), responses=gives(200, Preset, OBJECT))
+def show_preset(path: PresetPath, query: OfOrganization) -> Response:
+    """Show a preset"""
+    found = presets.show(desk(), actor(), path.name, organization_id=query.organization_id)
+    return answer(shown(Preset, found))
+
+
+@blueprint.patch("/<name>", security=needs(SCOPES_WRITE), responses=gives(200, Preset, WRITES))
+def update_preset(path: PresetPath, query: OfOrganization, body: PresetChanges) -> Response:
+    """Change a preset"""
+    found = presets.update(
+        desk(),
+        actor(),
+        path.name,
+        presets.PresetChanges(**body.named()),
+        organization_id=query.organization_id,
+    )
+    return answer(shown(Preset, found))
+
+
+@blueprint.delete("/<name>", security=needs(SCOPES_WRITE), responses=gives(204, None, (404, 409)))
+def delete_preset(path: PresetPath, query: OfOrganization) -> Response:
+    """Remove a preset; what was granted by it stays granted"""
+    presets.delete(desk(), actor(), path.name, organization_id=query.organization_id)
+    return deleted()

@@ -1,0 +1,97 @@
+"""``/v1/scopes``: the catalogue of what exists, and what implies what (CONTRACT §3)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from app.admin import scopes
+from app.builtin import SCOPES_READ, SCOPES_WRITE
+from app.web.api.answers import created, deleted, listed, shown
+from app.web.api.caller import actor, desk
+from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
+from app.web.api.values import (
+    Answer,
+    Body,
+    Description,
+    Flag,
+    Id,
+    Instant,
+    OfOrganization,
+    OrganizationListing,
+    PageOf,
+    ScopeToken,
+)
+
+blueprint = collection("scopes", "The scope catalogue")
+
+
+class ScopePath(BaseModel):
+    """One scope; its name may hold any character of RFC 6749 §3.3, slashes among them."""
+
+    name: str
+
+
+class ScopeListing(OrganizationListing):
+    """Which scopes."""
+
+    builtin: Flag = Field(True, description="Whether those of administration are listed as well.")
+
+
+class NewScope(Body):
+    """A scope to be declared."""
+
+    name: ScopeToken
+    description: Description = ""
+    implies: Annotated[list[ScopeToken], Field(max_length=scopes.MAX_IMPLIED)] = Field(
+        [], description="Declared scopes that come with it."
+    )
+    public: bool = Field(False, description="Whether a publishable key may hold it.")
+    organization_id: Id | None = None
+
+
+class Scope(Answer):
+    """A scope; those of administration are built in."""
+
+    name: str
+    description: str
+    implies: list[str]
+    public: bool
+    builtin: bool
+    created_at: Instant | None
+
+
+class ScopePage(PageOf[Scope]):
+    """Scopes by name."""
+
+
+@blueprint.get("", security=needs(SCOPES_READ), responses=gives(200, ScopePage, OBJECT))
+def list_scopes(query: ScopeListing) -> Response:
+    """List the scopes that exist"""
+    page = scopes.list_page(
+        desk(),
+        actor(),
+        limit=query.limit,
+        cursor=query.cursor,
+        organization_id=query.organization_id,
+        builtin=query.builtin,
+    )
+    return listed(ScopePage, page)
+
+
+@blueprint.post("", security=needs(SCOPES_WRITE), responses=gives(201, Scope, WRITES))
+def add_scope(body: NewScope) -> Response:
+    """Declare a scope"""
+    made = scopes.add(desk(), actor(), scopes.NewScope(**body.named()))
+    return created(shown(Scope, made), "scopes", made.name)
+
+
+@blueprint.delete(
+    "/<path:name>", security=needs(SCOPES_WRITE), responses=gives(204, None, (404, 409))
+)
+def remove_scope(path: ScopePath, query: OfOrganization) -> Response:
+    """Take back a scope that nothing names"""
+    scopes.remove(desk(), actor(), path.name, organization_id=query.organization_id)
+    return deleted()
