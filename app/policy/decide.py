@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app.builtin import NAMESPACE
 from app.errors import InvalidTarget, ScopeRefused
 from app.records import Client, Decision, Organization, Resource
 from app.settings import Settings
@@ -64,23 +65,29 @@ def audience(
     resources: tuple[str, ...],
     default: str,
 ) -> tuple[str, ...]:
-    """The resources asked for, else those that own the granted scopes, else the default."""
-    reachable = tuple(
+    """The resources asked for, else those that own the granted scopes, else the default.
+
+    Administration belongs to the server itself, so its scopes are owned by the default audience.
+    """
+    within = tuple(
         resource
         for resource in organization.resources
         if not client.audiences or resource.identifier in client.audiences
     )
+    reachable = {resource.identifier for resource in within if takes(resource, client.environment)}
+    if not client.audiences or default in client.audiences:
+        reachable.add(default)
     if resources:
-        open_to_client = {
-            resource.identifier for resource in reachable if _takes(resource, client.environment)
-        }
-        if not client.audiences or default in client.audiences:
-            open_to_client.add(default)
-        for identifier in resources:
-            if identifier not in open_to_client:
-                raise InvalidTarget(detail=f"not a resource of this client: {identifier[:200]!r}")
-        return tuple(dict.fromkeys(resources))
-    return owners(reachable, scope, client.environment) or client.audiences[:1] or (default,)
+        chosen = tuple(dict.fromkeys(resources))
+    else:
+        chosen = owners(within, scope, client.environment)
+        if default in reachable and any(one.startswith(NAMESPACE) for one in scope):
+            chosen = (*chosen, default)
+        chosen = chosen or client.audiences[:1] or (default,)
+    for identifier in chosen:
+        if identifier not in reachable:
+            raise InvalidTarget(detail=f"not a resource of this client: {identifier[:200]!r}")
+    return chosen
 
 
 def owners(
@@ -90,11 +97,12 @@ def owners(
     return tuple(
         resource.identifier
         for resource in resources
-        if _takes(resource, environment) and any(resource.scopes.covers(one) for one in scope)
+        if takes(resource, environment) and any(resource.scopes.covers(one) for one in scope)
     )
 
 
-def _takes(resource: Resource, environment: str | None) -> bool:
+def takes(resource: Resource, environment: str | None) -> bool:
+    """Whether tokens of this environment are meant for the resource."""
     return not resource.environments or environment in resource.environments
 
 
