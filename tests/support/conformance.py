@@ -1,6 +1,6 @@
 """A pytest plugin that writes docs/conformance.md: RFC section, test, file.
 
-    pytest --collect-only -q -p tests.support.conformance --conformance docs/conformance.md
+pytest --collect-only -q -p tests.support.conformance --conformance docs/conformance.md
 """
 
 from collections import defaultdict

@@ -76,10 +76,12 @@ class Served:
     def raw(self, *sent: bytes, timeout: float = 20, half_close: bool = False) -> bytes:
         """Everything that comes back for these very bytes, until the other side closes."""
         with self.connect(timeout) as connection:
-            for part in sent:
-                connection.sendall(part)
-            if half_close:
-                connection.shutdown(socket.SHUT_WR)
+            # The other side may have heard enough before we have said it all.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                for part in sent:
+                    connection.sendall(part)
+                if half_close:
+                    connection.shutdown(socket.SHUT_WR)
             received = b""
             with suppress(ConnectionResetError):
                 while part := connection.recv(65536):

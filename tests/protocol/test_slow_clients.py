@@ -1,0 +1,67 @@
+"""Clients that take their time: they wait for themselves, nobody waits for them."""
+
+import base64
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.served import eventually
+
+
+def test_eight_clients_that_send_half_a_body_freeze_nobody(server, installation):
+    client = installation.client()
+    credentials = base64.b64encode(":".join(client).encode()).decode()
+    body = b"grant_type=client_credentials"
+    head = (
+        "POST /oauth/token HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Basic {credentials}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode()
+    with ExitStack() as stack:
+        slow = [stack.enter_context(server.connect()) for _ in range(8)]
+        for connection in slow:
+            connection.sendall(head + body[:10])
+        for _ in range(20):
+            started = time.monotonic()
+            assert server.ask(client).status_code == 200
+            assert time.monotonic() - started < 2
+        # And whoever ends what he began gets his answer.
+        for connection in slow:
+            connection.sendall(body[10:])
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_connections_that_say_nothing_freeze_nobody(server, installation):
+    client = installation.client()
+    with ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(server.connect())
+        assert server.ask(client).status_code == 200
+
+
+@pytest.mark.timeout(30)
+def test_headers_without_end_are_not_waited_for(server):
+    with server.connect() as connection:
+        connection.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n")
+        connection.settimeout(15)
+        # The server's limit is five seconds; then it closes, with or without a word.
+        received = connection.recv(65536)
+    assert received == b"" or received.startswith(b"HTTP/1.1 4")
+
+
+def test_who_goes_away_in_the_middle_costs_no_thread(server, installation):
+    client = installation.client()
+    head = (
+        b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant"
+    )
+    for _ in range(40):  # more than there are threads
+        with server.connect() as connection:
+            connection.sendall(head)
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00"
+            )
+    eventually(lambda: server.ask(client).status_code == 200, timeout=5)
