@@ -9,7 +9,7 @@ import click
 from flask import Flask, current_app
 from flask_migrate import upgrade
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -73,6 +73,8 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
         blocking_threads=threads,
         backlog=QUEUE,
         backpressure=QUEUE,
+        # HTTP/2 in the clear is for nobody, and none of the limits here would bound it.
+        http=HTTPModes.http1,
         # Whoever does not even finish his headers is not waited for.
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
         websockets=False,
