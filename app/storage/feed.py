@@ -15,6 +15,7 @@ from app.errors import Unavailable
 from app.records import Change
 from app.settings import Settings
 from app.storage.store import Store
+from app.storage.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class Feed:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        store.on_commit(self.apply)
+        self._wake = Wake(store.engine)
+        store.on_commit(self._committed)
 
     def deliver_to(
         self, drop: Mapping[str, Callable[[str], None]], reset: Sequence[Callable[[], None]]
@@ -54,6 +56,7 @@ class Feed:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
+        self._wake.close()
 
     def require_fresh(self) -> None:
         """Raise Unavailable when the database has been away for longer than is bearable."""
@@ -87,12 +90,16 @@ class Feed:
             if drop is not None:
                 drop(change.id)
 
+    def _committed(self, changes: Sequence[Change]) -> None:
+        self.apply(changes)
+        self._wake.send()
+
     def _lose_everything(self) -> None:
         for reset in self._reset:
             reset()
 
     def _follow(self) -> None:
-        while not self._stop.wait(self._interval):
+        while not self._wake.wait(self._stop, self._interval):
             try:
                 self.poll()
             except Unavailable as error:
