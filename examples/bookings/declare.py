@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from examples.bookings.commandline import CommandLine, Refused
+
 CATALOGUE = Path(__file__).with_name("catalogue.json")
+NAMED_BY = {"scope": "name", "preset": "name", "resource": "identifier"}
 
 
 def read_catalogue() -> dict[str, Any]:
@@ -36,25 +39,19 @@ def commands(catalogue: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
     yield "resource", api["identifier"], [*line, "--name", api["name"]]
 
 
-class Server:
-    """The server's command line, in this process: one start instead of one for each command."""
-
-    def __init__(self, org: str | None) -> None:
-        from wsgi import app  # the server in this checkout, as the environment sets it up
-
-        self._runner = app.test_cli_runner()
-        self._org = ["--org", org] if org else []
-
-    def flask(self, *arguments: str) -> str:
-        result = self._runner.invoke(args=[*arguments, *self._org])
-        if result.exit_code != 0:
-            raise SystemExit(f"flask {shlex.join(arguments)}\n{result.stderr or result.output}")
-        return result.stdout
-
-    def names(self, kind: str, name: str) -> set[str]:
-        """What is there already."""
-        listed = json.loads(self.flask(kind, "list", "--limit", "200", "--json"))
-        return {one[name] for one in listed["data"]}
+def declare(line: CommandLine, org: str | None = None) -> Iterator[tuple[str, str, bool]]:
+    """Kind and name of each thing, and whether it was missing. Raises Refused."""
+    whose = ["--org", org] if org else []
+    there = {
+        (kind, one[name])
+        for kind, name in NAMED_BY.items()
+        for one in line.flask(kind, "list", "--limit", "200", *whose)["data"]
+    }
+    for kind, name, arguments in commands(read_catalogue()):
+        missing = (kind, name) not in there
+        if missing:
+            line.flask(*arguments, *whose)
+        yield kind, name, missing
 
 
 def main() -> None:
@@ -62,19 +59,16 @@ def main() -> None:
     parser.add_argument("--org", help="the organization; default: the operator organization")
     parser.add_argument("--print", action="store_true", help="only print the commands")
     options = parser.parse_args()
-    wanted = list(commands(read_catalogue()))
     if options.print:
-        org = ["--org", options.org] if options.org else []
-        for _, _, line in wanted:
-            print(shlex.join(["flask", *line, *org]))
+        whose = ["--org", options.org] if options.org else []
+        for _, _, arguments in commands(read_catalogue()):
+            print(shlex.join(["flask", *arguments, *whose]))
         return
-    server = Server(options.org)
-    there = {kind: server.names(kind, "name") for kind in ("scope", "preset")}
-    there["resource"] = server.names("resource", "identifier")
-    for kind, name, line in wanted:
-        if name not in there[kind]:
-            server.flask(*line)
-        print(f"{'is there' if name in there[kind] else 'declared'}  {kind:<8}  {name}")
+    try:
+        for kind, name, missing in declare(CommandLine(), options.org):
+            print(f"{'declared' if missing else 'is there'}  {kind:<8}  {name}")
+    except Refused as refusal:
+        raise SystemExit(str(refusal)) from None
 
 
 if __name__ == "__main__":
