@@ -34,6 +34,7 @@ from app.web.api.values import (
     Scopes,
     Seconds,
     ShownRateLimit,
+    example,
     unnamed,
 )
 
@@ -72,6 +73,8 @@ class Revoking(OfOrganization):
 class NewApiKey(Body):
     """A key to be made: with ``scopes`` or with a ``preset``."""
 
+    model_config = example(name="Partner", scopes=["keyturn:audit:read"], expires_in=7776000)
+
     name: Name
     description: Description = ""
     organization_id: Id | None = None
@@ -92,6 +95,8 @@ class NewApiKey(Body):
 class ApiKeyChanges(Body):
     """What is changed; ``status`` is changed alone. Scopes, environment and expiry are for life."""
 
+    model_config = example(description="For the partner portal")
+
     name: Name = unnamed()
     description: Description = unnamed()
     allowed_ips: Networks = unnamed()
@@ -102,6 +107,8 @@ class ApiKeyChanges(Body):
 
 class Rotation(OptionalBody):
     """How a key is replaced."""
+
+    model_config = example(required=False, grace_seconds=3600, reason="Yearly change")
 
     grace_seconds: Seconds | None = Field(
         None, description="How long the old key lives on; null: as the organization has it."

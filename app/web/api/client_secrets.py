@@ -22,6 +22,7 @@ from app.web.api.values import (
     PageOf,
     PathId,
     Seconds,
+    example,
 )
 
 blueprint = collection("client-secrets", "The secrets of a client", "clients/<client_id>/secrets")
@@ -41,6 +42,8 @@ class SecretPath(ClientPath):
 
 class NewSecret(OptionalBody):
     """One more secret."""
+
+    model_config = example(required=False, grace_seconds=86400, note="Yearly change")
 
     grace_seconds: Seconds | None = Field(
         None, description="How long the other secrets live on; 0: they end now; null: as they are."

@@ -32,6 +32,7 @@ from app.web.api.values import (
     PresetName,
     Scopes,
     Seconds,
+    example,
     unnamed,
 )
 
@@ -56,6 +57,8 @@ class ClientListing(OrganizationListing):
 class NewClient(Body):
     """A client to be registered: with ``scopes`` or with a ``preset``."""
 
+    model_config = example(name="Booking API", scopes=["keyturn:introspect"])
+
     name: Name
     description: Description = ""
     organization_id: Id | None = None
@@ -72,6 +75,8 @@ class NewClient(Body):
 
 class ClientChanges(Body):
     """What is changed; ``status`` is changed alone."""
+
+    model_config = example(description="Asks about the keys it is shown")
 
     name: Name = unnamed()
     description: Description = unnamed()

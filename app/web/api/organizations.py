@@ -23,6 +23,7 @@ from app.web.api.values import (
     Name,
     PageOf,
     PathId,
+    example,
     unnamed,
 )
 
@@ -61,6 +62,8 @@ class KeyTemplate(Body):
 class NewOrganization(Body):
     """An organization to be made."""
 
+    model_config = example(name="Example Inc.")
+
     name: Name
     environments: Environments = unnamed()
     plan_id: Id | None = None
@@ -70,6 +73,8 @@ class NewOrganization(Body):
 
 class OrganizationChanges(Body):
     """What is changed; ``status`` ``suspended`` stops all its credentials."""
+
+    model_config = example(environments=["live", "test", "staging"])
 
     name: Name = unnamed()
     status: Choice = unnamed()

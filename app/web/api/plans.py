@@ -22,6 +22,7 @@ from app.web.api.values import (
     PathId,
     RateLimits,
     ShownRateLimit,
+    example,
     unnamed,
 )
 
@@ -39,6 +40,8 @@ class PlanPath(BaseModel):
 class NewPlan(Body):
     """A plan to be made."""
 
+    model_config = example(name="Growth", max_active_keys=5)
+
     name: Name
     max_active_keys: KeyCap | None = Field(None, description="null: no cap; 0: no keys.")
     rate_limits: RateLimits = Field([])
@@ -49,6 +52,8 @@ class NewPlan(Body):
 
 class PlanChanges(Body):
     """What is changed; it takes effect at once."""
+
+    model_config = example(rate_limits=[{"limit": 100, "window": "minute"}])
 
     name: Name = unnamed()
     max_active_keys: KeyCap | None = unnamed()

@@ -22,6 +22,7 @@ from app.web.api.values import (
     PathId,
     PresetName,
     Scopes,
+    example,
     unnamed,
 )
 
@@ -37,6 +38,8 @@ class PresetPath(BaseModel):
 class NewPreset(Body):
     """A preset to be made."""
 
+    model_config = example(name="auditor", scopes=["keyturn:audit:read"])
+
     name: PresetName
     scopes: Scopes
     description: Description = ""
@@ -45,6 +48,8 @@ class NewPreset(Body):
 
 class PresetChanges(Body):
     """What is changed; nobody who was granted by it gets more."""
+
+    model_config = example(description="May look and not touch")
 
     description: Description = unnamed()
     scopes: Scopes = unnamed()

@@ -26,6 +26,7 @@ from app.web.api.values import (
     PageOf,
     PathId,
     Scopes,
+    example,
     unnamed,
 )
 
@@ -43,6 +44,8 @@ class ResourcePath(BaseModel):
 class NewResource(Body):
     """A resource to be declared."""
 
+    model_config = example(identifier="https://api.example.com", name="Booking API")
+
     identifier: Identifier = Field(description="An absolute URI: the `aud` of its tokens.")
     name: Name = unnamed()
     scopes: Scopes = Field([], description="Scopes it owns; a token with one is meant for it.")
@@ -52,6 +55,8 @@ class NewResource(Body):
 
 class ResourceChanges(Body):
     """What is changed; the identifier is for life."""
+
+    model_config = example(environments=["live"])
 
     name: Name = unnamed()
     scopes: Scopes = unnamed()

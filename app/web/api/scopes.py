@@ -23,6 +23,7 @@ from app.web.api.values import (
     OrganizationListing,
     PageOf,
     ScopeToken,
+    example,
 )
 
 blueprint = collection("scopes", "The scope catalogue")
@@ -42,6 +43,8 @@ class ScopeListing(OrganizationListing):
 
 class NewScope(Body):
     """A scope to be declared."""
+
+    model_config = example(name="bookings:export", description="Export bookings")
 
     name: ScopeToken
     description: Description = ""

@@ -19,6 +19,7 @@ from app.web.api.values import (
     OptionalBody,
     PageOf,
     PathId,
+    example,
 )
 
 blueprint = collection("signing-keys", "The keys that sign tokens; for the operator's credentials")
@@ -32,6 +33,8 @@ class SigningKeyPath(BaseModel):
 
 class SigningKeyRotation(OptionalBody):
     """What follows the key that signs from now on."""
+
+    model_config = example(required=False, algorithm="ES256")
 
     algorithm: Choice | None = Field(
         None, description="`ES256`, `EdDSA` or `RS256`, for the key that is made to follow."

@@ -24,6 +24,7 @@ from app.web.api.values import (
     OrganizationListing,
     PageOf,
     PathId,
+    example,
     unnamed,
 )
 
@@ -38,6 +39,8 @@ class UserPath(BaseModel):
 
 class NewUser(Body):
     """A user to be invited."""
+
+    model_config = example(email="ada@example.com", role="auditor", name="Ada")
 
     email: Annotated[str, Field(min_length=3, max_length=MAX_EMAIL)]
     role: Choice = Field(description="`owner`, `admin`, `developer` or `auditor`.")

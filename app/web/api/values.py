@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -99,6 +99,12 @@ def unnamed() -> Any:
     return Field(default_factory=lambda: UNSET)
 
 
+def example(*, required: bool = True, **fields: Any) -> ConfigDict:
+    """A body that the description shows, and that the try-it page sends as it stands."""
+    extra = {"required": required, "example": fields}
+    return cast("ConfigDict", {"openapi_extra": extra})
+
+
 class Body(BaseModel):
     """A JSON object that was sent."""
 
@@ -123,7 +129,7 @@ class Body(BaseModel):
 class OptionalBody(Body):
     """The same, where nothing need be said."""
 
-    model_config = {"openapi_extra": {"required": False}}  # type: ignore[typeddict-unknown-key]
+    model_config = example(required=False)
 
     @model_validator(mode="before")
     @classmethod
