@@ -56,9 +56,13 @@ class Credentials:
 
     def find(self, presented: str) -> FoundToken | FoundKey:
         """By its form: a JWT has two dots, an API key none."""
-        if "." in presented:
+        if self.is_token_shaped(presented):
             return self.token(presented)
         return self.api_key(presented)
+
+    def is_token_shaped(self, presented: str) -> bool:
+        """Whether it can be a JWT at all."""
+        return "." in presented
 
     def token(self, presented: str) -> FoundToken:
         """A JWT of ours: signature, life, revocation, and its client's present standing."""
@@ -71,7 +75,18 @@ class Credentials:
         return FoundToken(claims, self._standing(client.organization_id, client.environment))
 
     def api_key(self, presented: str) -> FoundKey:
-        """An API key of ours; a wrong checksum is refused without any look-up."""
+        """An API key of ours that is good."""
+        key, digest = self.api_key_of_any_standing(presented)
+        status = key.status_at(self._clock())
+        if status != ACTIVE:
+            raise InvalidToken(Reason(status))
+        return FoundKey(key, self._standing(key.organization_id, key.environment), digest)
+
+    def api_key_of_any_standing(self, presented: str) -> tuple[ApiKey, bytes]:
+        """An API key of ours, good or not, and its SHA-256.
+
+        A wrong checksum is refused without any look-up.
+        """
         if len(presented) > MAX_LENGTH:
             raise InvalidToken(Reason.TOO_LARGE)
         if self._template.recognizes(presented):
@@ -83,10 +98,7 @@ class Credentials:
         key = self._directory.api_key(digest)
         if key is None:
             raise InvalidToken(Reason.UNKNOWN)
-        status = key.status_at(self._clock())
-        if status != ACTIVE:
-            raise InvalidToken(Reason(status))
-        return FoundKey(key, self._standing(key.organization_id, key.environment), digest)
+        return key, digest
 
     def is_key_shaped(self, presented: str) -> bool:
         """Whether it has the form of an API key of ours, checksum included; without a look-up."""

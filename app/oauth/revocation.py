@@ -8,7 +8,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 
 from app.errors import InvalidClient, InvalidRequest
 from app.oauth.client_auth import ClientAuthentication
-from app.oauth.credentials import Credentials, FoundKey
+from app.oauth.credentials import Credentials
 from app.oauth.request import OAuthRequest
 from app.records import Actor, Client, Origin
 from app.storage.revocations import revoke_key_by_possession, revoke_token
@@ -39,18 +39,27 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
         if not presented:
             raise InvalidRequest("token is missing")
         try:
-            found = self._credentials.find(presented)
+            if self._credentials.is_token_shaped(presented):
+                self._revoke_token(client, presented, request.origin)
+            else:
+                self._revoke_key(client, presented, request.origin)
         except InvalidToken:
-            return DONE
-        if isinstance(found, FoundKey):
-            actor = _actor(client, found.key.id, found.key.organization_id, request.origin)
-            with self._store.transaction(actor) as work:
-                revoke_key_by_possession(work, found.key, found.digest)
-        elif client is not None and found.claims.client_id == client.client_id:
-            actor = _actor(client, client.client_id, client.organization_id, request.origin)
-            with self._store.transaction(actor) as work:
-                revoke_token(work, found.claims)
+            pass  # what is no token of ours, or over, needs no revoking
         return DONE
+
+    def _revoke_token(self, client: Client | None, presented: str, origin: Origin) -> None:
+        claims = self._credentials.token(presented).claims
+        if client is not None and claims.client_id == client.client_id:
+            actor = _actor(client, client.client_id, client.organization_id, origin)
+            with self._store.transaction(actor) as work:
+                revoke_token(work, claims)
+
+    def _revoke_key(self, client: Client | None, presented: str, origin: Origin) -> None:
+        # Of any standing: a disabled key, or a suspended organization's, would open again later.
+        key, digest = self._credentials.api_key_of_any_standing(presented)
+        actor = _actor(client, key.id, key.organization_id, origin)
+        with self._store.transaction(actor) as work:
+            revoke_key_by_possession(work, key, digest)
 
     def _caller(self, request: OAuthRequest, presented: str) -> Client | None:
         """The client; nobody, where an API key speaks for itself and no client is named."""

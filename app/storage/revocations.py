@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.records import ACTIVE, REVOKED, ApiKey
+from app.records import ACTIVE, DISABLED, REVOKED, ApiKey
 from app.storage.models import ApiKeyRow, RevokedTokenRow
 from app.storage.store import Store, Transaction
 from keyturn.claims import AccessTokenClaims
@@ -37,7 +37,7 @@ def revoke_key_by_possession(work: Transaction, key: ApiKey, digest: bytes) -> N
     """Revoke the key that was presented (CONTRACT §4); the first time stands."""
     first = work.session.execute(
         update(ApiKeyRow)
-        .where(ApiKeyRow.id == key.id, ApiKeyRow.status == ACTIVE)
+        .where(ApiKeyRow.id == key.id, ApiKeyRow.status.in_((ACTIVE, DISABLED)))
         .values(
             status=REVOKED,
             revoked_at=work.now,
