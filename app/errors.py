@@ -103,6 +103,18 @@ class PlanLimit(AdminError):
     code = "plan_limit"
 
 
+class RateLimited(OAuthError):
+    """Too many in this window (RFC 6585 §4); ``usage`` says of what, where the caller may know."""
+
+    code = "rate_limited"
+    default_description = "Too many requests: wait as long as Retry-After says"
+
+    def __init__(self, retry_after: int, usage: object = None) -> None:
+        super().__init__(detail="rate_limited")
+        self.retry_after = retry_after
+        self.usage = usage
+
+
 class InsufficientRight(OAuthError):
     """The authenticated client lacks the scope that this endpoint asks for (RFC 6750 §3.1)."""
 

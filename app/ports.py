@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Clock = Callable[[], datetime]
 """Now, as an aware UTC datetime."""
@@ -17,6 +17,21 @@ class EventSink(Protocol):
 
     def append(self, line: bytes) -> None:
         """Remember one line (JSON, ending in a newline). Raises Unavailable, never forgets."""
+
+
+class Count(NamedTuple):
+    """What a counter has become, and when its window ends."""
+
+    used: int
+    ends_at: int
+    """Seconds since the epoch."""
+
+
+class Counter(Protocol):
+    """Counts in windows, for all who share it."""
+
+    def hit(self, name: str, window: int, cost: int = 1) -> Count:
+        """Add ``cost`` in the present window of so many seconds. Raises Unavailable."""
 
 
 class Signer(Protocol):

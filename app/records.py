@@ -16,6 +16,9 @@ EXPIRED = "expired"
 ROTATED = "rotated"
 REVOKED = "revoked"
 
+WINDOWS: Mapping[str, int] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -110,6 +113,31 @@ class IssuedToken:
     token: str = field(repr=False)
     jti: str
     ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many in each window: ``100/minute``."""
+
+    amount: int
+    window: str
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Raises ValueError."""
+        amount, separator, window = text.partition("/")
+        if not separator or window not in WINDOWS or not (amount.isascii() and amount.isdigit()):
+            raise ValueError(f"must look like 100/minute, with one of {', '.join(WINDOWS)}")
+        if not 1 <= int(amount) <= 1_000_000_000:
+            raise ValueError("the amount must lie between 1 and 1000000000")
+        return cls(int(amount), window)
+
+    @property
+    def seconds(self) -> int:
+        return WINDOWS[self.window]
+
+    def __str__(self) -> str:
+        return f"{self.amount}/{self.window}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import StartRefused
+from app.records import Limit
 
 PREFIX = "KEYTURN_"
 CLIENT_SIDE = frozenset({"KEYTURN_CLIENT_ID", "KEYTURN_CLIENT_SECRET"})
@@ -89,6 +90,12 @@ def _database(value: str) -> str:
     return value
 
 
+def _redis(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://")):
+        raise ValueError("must begin with redis:// or rediss://")
+    return value
+
+
 def _knob(default: Any, read: Callable[[str], Any], doc: str, *, secret: bool = False) -> Any:
     return field(
         default=default, metadata={"read": read, "doc": doc, "secret": secret}, repr=not secret
@@ -150,6 +157,24 @@ class Settings:
     )
     trusted_proxies: tuple[Network, ...] = _knob(
         (), _networks, "Networks whose `X-Forwarded-For` is believed; none by default."
+    )
+    redis_url: str | None = _knob(
+        None,
+        _redis,
+        "`redis://…`: shares counters between nodes; without it the database does, or on SQLite "
+        "a file between the workers.",
+        secret=True,
+    )
+    token_rate_limit: Limit | None = _knob(
+        None, Limit.parse, "Tokens that one client may obtain, as `6000/minute`."
+    )
+    failed_authentication_limit: Limit = _knob(
+        Limit(6000, "minute"),
+        Limit.parse,
+        "Failed client authentications of one address; what is proven from memory always passes.",
+    )
+    counters_file: str = _knob(
+        "instance/counters", _text, "Where the workers of one node count together."
     )
     directory_size: int = _knob(
         50_000, _number(16, 10_000_000), "Clients and keys held in memory by each worker."

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 from app.admin.desk import Desk
@@ -20,7 +22,12 @@ from app.oauth.grants.client_credentials import ClientCredentials
 from app.oauth.introspection import Introspection
 from app.oauth.revocation import Revocation
 from app.oauth.server import TokenServer
+from app.policy.limits import Limiter
+from app.ports import Counter
 from app.settings import Settings
+from app.storage.counters.database import DatabaseCounter
+from app.storage.counters.redis import RedisCounter
+from app.storage.counters.shared import SharedCounter
 from app.storage.directory import Directory
 from app.storage.feed import Feed
 from app.storage.journal import Journal
@@ -102,10 +109,19 @@ def wire(settings: Settings, engine: Any) -> Services:
     )
     file = Journal(settings.journal_dir, settings.journal_limit)
     journal = TokenJournal(file)
-    client_auth = ClientAuthentication(CLIENT_AUTH_METHODS, directory)
+    limiter = Limiter(_counter(settings, store))
+    client_auth = ClientAuthentication(
+        CLIENT_AUTH_METHODS, directory, limiter, settings.failed_authentication_limit
+    )
     credentials = Credentials(settings, directory, keyring, clock)
     server = TokenServer(
-        settings, directory, client_auth, Issuer(settings, keyring, journal), journal, GRANTS
+        settings,
+        directory,
+        client_auth,
+        Issuer(settings, keyring, journal),
+        journal,
+        limiter,
+        GRANTS,
     )
     server.register_endpoint(
         Introspection(settings, directory, client_auth, credentials, journal)  # RFC 7662
@@ -138,6 +154,16 @@ def wire(settings: Settings, engine: Any) -> Services:
         ),
         _starting=threading.Lock(),
     )
+
+
+def _counter(settings: Settings, store: Store) -> Counter:
+    """Redis where given, else the database, else a file between the workers of the one node."""
+    alone = SharedCounter(Path(settings.counters_file), time.time)
+    if settings.redis_url is not None:
+        return RedisCounter(settings.redis_url, alone, time.time)
+    if settings.database_url.startswith("postgresql"):
+        return DatabaseCounter(store, time.time)
+    return alone
 
 
 def services(app: Any) -> Services:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.policy.limits import Usage
 from app.records import Client, Decision, Origin
 
 
@@ -33,7 +34,7 @@ class OAuthRequest:
 class Exchange:
     """One request on its way through Authlib's core: the frozen request, and what was found."""
 
-    __slots__ = ("client", "decision", "method", "payload", "secret_id")
+    __slots__ = ("client", "decision", "method", "payload", "secret_id", "usage")
 
     def __init__(self, request: OAuthRequest) -> None:
         self.payload = request
@@ -41,6 +42,7 @@ class Exchange:
         self.client: Client | None = None
         self.secret_id: str | None = None
         self.decision: Decision | None = None
+        self.usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,5 @@ class OAuthResponse:
 
     status: int
     body: dict[str, object] = field(repr=False)
+    usage: Usage | None = None
+    """What is left of the client's limit, where it has one."""

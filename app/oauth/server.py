@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 
@@ -15,6 +16,7 @@ from app.errors import InvalidClient, InvalidRequest, OAuthError, UnsupportedGra
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.request import Exchange, OAuthRequest, OAuthResponse
 from app.policy.decide import decide
+from app.policy.limits import Limiter
 from app.records import Client, Decision
 from app.settings import Settings
 from app.storage.directory import Directory
@@ -39,6 +41,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         client_auth: ClientAuthentication,
         issuer: Issuer,
         journal: TokenJournal,
+        limiter: Limiter,
         grants: Sequence[type],
     ) -> None:
         super().__init__()
@@ -47,6 +50,8 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         self._client_auth = client_auth
         self._issuer = issuer
         self._journal = journal
+        self._limiter = limiter
+        self._rate_limit = settings.token_rate_limit
         self._decisions: Recent[_Question, _Answer] = Recent(settings.directory_size)
         for grant in grants:
             self.register_grant(grant)
@@ -60,16 +65,18 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
             if not request.grant_type:
                 raise InvalidRequest("grant_type is missing")
             response: OAuthResponse = super().create_token_response(exchange)
-            return response
+            return replace(response, usage=exchange.usage) if exchange.usage else response
         except OAuthError as error:
             client = error.client if isinstance(error, InvalidClient) else exchange.client
             self._journal.refused("token.refused", client, error, request.origin)
             raise
 
     def authenticate_client(self, exchange: Exchange) -> Client:
-        """Who is asking (RFC 6749 §2.3)."""
+        """Who is asking (RFC 6749 §2.3), and is it too often? Raises RateLimited."""
         client, exchange.secret_id = self._client_auth.authenticate(exchange.payload, time.time())
         exchange.client = client
+        if self._rate_limit is not None:
+            exchange.usage = self._limiter.count(self._rate_limit, f"token:{client.client_id}")
         return client
 
     def decide(self, client: Client, request: OAuthRequest) -> Decision:

@@ -13,10 +13,11 @@ from typing import Any
 
 import orjson
 
-from app.errors import InvalidClient, InvalidRequest, OAuthError, Unavailable
+from app.errors import InvalidClient, InvalidRequest, OAuthError, RateLimited, Unavailable
 from app.ids import new_request_id
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.web.forms import read_form
+from app.web.limits import limit_headers, refused_by_limit
 from app.web.origin import Proxies
 from app.web.problems import status_of
 
@@ -65,10 +66,14 @@ class OAuthEdge:
             else:
                 response = endpoint(self._request(environ, request_id))
                 status, body = response.status, response.body
+                if response.usage is not None:
+                    also += limit_headers(response.usage)
         except OAuthError as error:
             status, body = status_of(error), _error(error.code, error.description)
             if isinstance(error, InvalidClient):
                 also.append(("WWW-Authenticate", self._challenge))
+            elif isinstance(error, RateLimited):
+                also += refused_by_limit(error)
         except Unavailable as error:
             log.warning("%s: %s", request_id, error.detail)
             status, body = 503, _error(error.code, error.description)

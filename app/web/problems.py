@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _STATUS: dict[type[KeyturnError], int] = {
     errors.InvalidClient: 401,
+    errors.RateLimited: 429,
     errors.InsufficientRight: 403,
     BodyTooLarge: 413,
     errors.OAuthError: 400,

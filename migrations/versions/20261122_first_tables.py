@@ -62,6 +62,16 @@ def upgrade():
         batch_op.create_index(batch_op.f("ix_changes_created_at"), ["created_at"], unique=False)
 
     op.create_table(
+        "counters",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
+    )
+    with op.batch_alter_table("counters", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_counters_ends_at"), ["ends_at"], unique=False)
+
+    op.create_table(
         "feed_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -356,6 +366,7 @@ def downgrade():
 
     op.drop_table("revoked_tokens")
     op.drop_table("plans")
+    op.drop_table("counters")
     op.drop_table("feed_head")
     with op.batch_alter_table("changes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_changes_created_at"))

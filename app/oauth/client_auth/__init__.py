@@ -6,7 +6,8 @@ from typing import Protocol
 
 from app.errors import InvalidClient, InvalidRequest
 from app.oauth.request import OAuthRequest
-from app.records import ACTIVE, Client
+from app.policy.limits import Limiter
+from app.records import ACTIVE, Client, Limit
 from app.storage.directory import Directory
 
 
@@ -40,16 +41,24 @@ class ClientAuthMethod(Protocol):
 class ClientAuthentication:
     """Finds the one method used, and the client it proves."""
 
-    def __init__(self, methods: tuple[ClientAuthMethod, ...], directory: Directory) -> None:
+    def __init__(
+        self,
+        methods: tuple[ClientAuthMethod, ...],
+        directory: Directory,
+        limiter: Limiter,
+        failures: Limit,
+    ) -> None:
         self.methods = methods
         self._directory = directory
+        self._limiter = limiter
+        self._failures = failures
 
     def authenticate(self, request: OAuthRequest, now: float) -> tuple[Client, str]:
         """The client, and the id of the credential that proved it.
 
         Raises InvalidClient for every failure; an unknown client costs what a wrong secret costs:
         one reading of the database. (That reading also finds a secret that another node has made
-        a moment ago.)
+        a moment ago.) Raises RateLimited for an address that fails too often.
         """
         used = [method for method in self.methods if method.is_used(request)]
         if len(used) > 1:
@@ -60,6 +69,8 @@ class ClientAuthentication:
         client = self._directory.known_client(presented.client_id)
         credential = presented.proves(client, now) if client else None
         if client is None or credential is None:
+            # By address, never by client_id: a stranger must not lock a client out in its name.
+            self._limiter.count(self._failures, f"failed:{request.origin.ip}")
             client = self._directory.client_now(presented.client_id)
             credential = presented.proves(client, now) if client else None
             if client is None or credential is None:

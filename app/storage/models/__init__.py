@@ -3,7 +3,13 @@
 from app.storage.models.base import Base, db
 from app.storage.models.catalogue import PresetRow, ResourceRow, ScopeRow
 from app.storage.models.credentials import ApiKeyRow, ClientRow, ClientSecretRow
-from app.storage.models.ledger import AuditEventRow, ChangeRow, FeedHeadRow, RevokedTokenRow
+from app.storage.models.ledger import (
+    AuditEventRow,
+    ChangeRow,
+    CounterRow,
+    FeedHeadRow,
+    RevokedTokenRow,
+)
 from app.storage.models.signing import SigningKeyRow
 from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
 
@@ -14,6 +20,7 @@ __all__ = [
     "ChangeRow",
     "ClientRow",
     "ClientSecretRow",
+    "CounterRow",
     "FeedHeadRow",
     "OrganizationRow",
     "PlanRow",

@@ -57,6 +57,17 @@ class ChangeRow(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class CounterRow(Base):
+    """A shared counter of one window, where there is no Redis."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of window and name: names hold what strangers send."""
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
 class RevokedTokenRow(Base):
     """A token revoked before its time (RFC 7009); kept until it would have expired anyway."""
 

@@ -1,0 +1,39 @@
+"""Limits: how often in a window, and what is left of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from app.errors import RateLimited
+from app.ports import Counter
+from app.records import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A limit, and how much of it is used."""
+
+    limit: Limit
+    used: int
+    resets_in: int
+    """Seconds."""
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit.amount - self.used)
+
+
+class Limiter:
+    """Counts a request against a limit, once. Every method may raise Unavailable."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+
+    def count(self, limit: Limit, name: str) -> Usage:
+        """One more of this name. Raises RateLimited when the limit was used up before."""
+        counted = self._counter.hit(name, limit.seconds)
+        usage = Usage(limit, counted.used, max(1, counted.ends_at - int(time.time())))
+        if counted.used > limit.amount:
+            raise RateLimited(usage.resets_in, usage)
+        return usage
