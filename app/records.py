@@ -85,13 +85,15 @@ class ApiKey:
     status: str
     created_at: datetime
     expires_at: datetime | None
+    rotated_to: str | None = None
     allowed_ips: tuple[str, ...] = ()
     allowed_domains: tuple[str, ...] = ()
 
     def status_at(self, now: datetime) -> str:
-        """The stored status, or ``expired`` once the time has come."""
+        """The stored status, or what it has become: ``rotated`` at the end of a grace (C-5),
+        ``expired`` at the end of its own life."""
         if self.status == ACTIVE and self.expires_at is not None and self.expires_at <= now:
-            return EXPIRED
+            return ROTATED if self.rotated_to else EXPIRED
         return self.status
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from app.errors import StartRefused
 from app.records import Limit
+from keyturn.apikey import KeyTemplate
 
 PREFIX = "KEYTURN_"
 CLIENT_SIDE = frozenset({"KEYTURN_CLIENT_ID", "KEYTURN_CLIENT_SECRET"})
@@ -79,9 +80,8 @@ def _networks(value: str) -> tuple[Network, ...]:
 
 
 def _prefix(value: str) -> str:
-    if not value.replace("_", "").isalnum() or not value.isascii() or len(value) > 16:
-        raise ValueError("must be up to 16 letters, digits and underscores")
-    return value
+    # With the `s` of client secrets behind it, so that both kinds can be made.
+    return KeyTemplate(prefix=value + "s").prefix[:-1]
 
 
 def _database(value: str) -> str:

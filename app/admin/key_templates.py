@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.errors import Invalid
+from app.key_templates import key_template
 from app.settings import Settings
 from keyturn.apikey import KeyTemplate
 
@@ -24,21 +25,6 @@ def secret_template(settings: Settings, environments: Iterable[str]) -> KeyTempl
     return KeyTemplate(prefix=f"{settings.key_prefix}s", environments=tuple(environments))
 
 
-def key_template(
-    settings: Settings, environments: Iterable[str], departures: Mapping[str, Any]
-) -> KeyTemplate:
-    """API keys: the installation's prefix and the organization's environments, unless it says
-    otherwise. Raises ValueError for a template whose keys could be guessed or misread.
-    """
-    values = {
-        "prefix": settings.key_prefix,
-        "environments": environments,
-        **departures,
-    }
-    values["environments"] = tuple(values["environments"])
-    return KeyTemplate(**values)
-
-
 def read_departures(
     settings: Settings, environments: Iterable[str], departures: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -55,7 +41,7 @@ def read_departures(
             "key_template: environments are the organization's, or none: []", field="key_template"
         )
     try:
-        key_template(settings, environments, departures)
+        key_template(settings.key_prefix, environments, departures)
     except ValueError as error:
         raise Invalid(f"key_template: {error}", field="key_template") from None
     return dict(departures)

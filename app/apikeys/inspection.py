@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.admin import key_templates
 from app.admin.desk import Desk
 from app.admin.rights import reach, require
 from app.apikeys.values import ApiKeyView, status_at, view
 from app.builtin import KEYS_READ
 from app.errors import NotFound
+from app.key_templates import key_template
 from app.records import ACTIVE, Actor
 from app.storage import api_keys, organizations
 from app.storage.models import ApiKeyRow, OrganizationRow
@@ -61,10 +61,10 @@ def inspect(
         row = api_keys.by_digest(session, key_digest(key))
         owner = organizations.get(session, row.organization_id) if row is not None else None
         if row is None or owner is None or not _reaches(actor, row):
-            template = key_templates.key_template(desk.settings, ("live", "test"), {})
+            template = key_template(desk.settings.key_prefix, ("live", "test"), {})
             checks = (*_form(template, key), Check("known", False, _UNKNOWN))
             return Inspection(checks, None)
-        template = key_templates.key_template(desk.settings, owner.environments, owner.key_template)
+        template = key_template(desk.settings.key_prefix, owner.environments, owner.key_template)
         shown = view(row, desk.clock())
         checks = (
             *_form(template, key),

@@ -7,10 +7,10 @@ from typing import Any
 
 from app.admin.desk import Desk
 from app.admin.fields import object_id
-from app.admin.key_templates import key_template
 from app.admin.rights import require_environment
 from app.errors import Conflict, NotFound
 from app.ids import new_id
+from app.key_templates import key_template
 from app.records import ACTIVE
 from app.storage import api_keys
 from app.storage.models import ApiKeyRow, OrganizationRow
@@ -22,7 +22,7 @@ def new_key(
     desk: Desk, work: Transaction, owner: OrganizationRow, values: Mapping[str, Any]
 ) -> tuple[ApiKeyRow, str]:
     """Write a key, checked before: its hash, and what people may see of it."""
-    template = key_template(desk.settings, owner.environments, owner.key_template)
+    template = key_template(desk.settings.key_prefix, owner.environments, owner.key_template)
     environment = values["environment"] if template.environments else None
     if environment is not None and environment not in template.environments:
         raise Conflict("The environment of this key is no longer the organization's")

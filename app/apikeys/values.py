@@ -11,6 +11,7 @@ from app.admin.changes import UNSET, Unset
 from app.admin.rate_limits import RateLimitInput
 from app.admin.rows import view_of
 from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED
+from app.storage.directory import api_key_record
 from app.storage.models import ApiKeyRow
 
 SECRET = "secret"  # noqa: S105 - a kind of key
@@ -108,6 +109,4 @@ def status_at(row: ApiKeyRow, now: datetime) -> str:
     """The stored status; an active key whose time has come is ``expired``, or ``rotated`` where it
     has a successor: that was the end of its grace.
     """
-    if row.status != ACTIVE or row.expires_at is None or row.expires_at > now:
-        return row.status
-    return EXPIRED if row.rotated_to is None else ROTATED
+    return api_key_record(row).status_at(now)

@@ -45,7 +45,6 @@ class Credentials:
     ) -> None:
         self._directory = directory
         self._clock = clock
-        self._template = KeyTemplate(prefix=settings.key_prefix)
         self._tokens = TokenVerifier(
             issuer=settings.issuer,
             audience=UNSAFE_ANY_AUDIENCE,  # whoever asks says for whom it should be
@@ -89,11 +88,7 @@ class Credentials:
         """
         if len(presented) > MAX_LENGTH:
             raise InvalidToken(Reason.TOO_LARGE)
-        if self._template.recognizes(presented):
-            try:
-                self._template.read(presented)
-            except MalformedKey as error:
-                raise InvalidToken(Reason(error.code), detail=error.detail) from None
+        self._require_form(presented)
         digest = key_digest(presented)
         key = self._directory.api_key(digest)
         if key is None:
@@ -102,11 +97,19 @@ class Credentials:
 
     def is_key_shaped(self, presented: str) -> bool:
         """Whether it has the form of an API key of ours, checksum included; without a look-up."""
-        try:
-            self._template.read(presented)
-        except MalformedKey:
-            return False
-        return True
+        return any(_misread(template, presented) is None for template in self._claimed(presented))
+
+    def _require_form(self, presented: str) -> None:
+        """Whatever claims to be a key of ours must be a whole one; what claims nothing may have
+        been imported."""
+        slips = [_misread(template, presented) for template in self._claimed(presented)]
+        slip = slips[0] if slips and None not in slips else None
+        if slip is not None:
+            raise InvalidToken(Reason(slip.code), detail=slip.detail)
+
+    def _claimed(self, presented: str) -> list[KeyTemplate]:
+        templates = self._directory.key_templates()
+        return [template for template in templates if template.recognizes(presented)]
 
     def _standing(self, organization_id: str, environment: str | None) -> Organization:
         organization = self._directory.organization(organization_id)
@@ -115,3 +118,11 @@ class Credentials:
         if environment is not None and environment not in organization.environments:
             raise InvalidToken(Reason.ENVIRONMENT_MISMATCH)
         return organization
+
+
+def _misread(template: KeyTemplate, presented: str) -> MalformedKey | None:
+    try:
+        template.read(presented)
+    except MalformedKey as error:
+        return error
+    return None

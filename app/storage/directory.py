@@ -6,16 +6,17 @@ feed says so; nothing is guarded by a time to live alone.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Text, cast, select
 
-from app.builtin import administration
-from app.records import ApiKey, Client, ClientSecret, Organization, Resource
+from app.key_templates import key_template
+from app.records import ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
 from app.storage.feed import Feed
 from app.storage.memory import Recent
@@ -28,8 +29,10 @@ from app.storage.models import (
     RevokedTokenRow,
     ScopeRow,
 )
+from app.storage.organizations import assembled
 from app.storage.store import Store
-from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
+from keyturn.apikey import KeyTemplate
+from keyturn.scope import Grant, ScopeSet
 
 V = TypeVar("V")
 
@@ -44,6 +47,8 @@ class Directory:
         self._keys: Recent[bytes, ApiKey] = Recent(settings.directory_size)
         self._organizations: Recent[str, Organization] = Recent(settings.directory_size)
         self._revoked: dict[str, float] | None = None
+        self._templates: tuple[KeyTemplate, ...] = ()
+        self._key_prefix = settings.key_prefix
         self._max_token_ttl = settings.max_token_ttl.total_seconds()
         self._generation = 0
         self._letting_go = threading.Lock()
@@ -83,6 +88,11 @@ class Directory:
                 raise LookupError(f"no organization {organization_id}")
         return known
 
+    def key_templates(self) -> tuple[KeyTemplate, ...]:
+        """How API keys can look here: every template that some organization has."""
+        self._feed.require_fresh()
+        return self._templates or self._load_templates()
+
     def is_revoked(self, jti: str) -> bool:
         """Whether this token was revoked before its time (RFC 7009)."""
         self._feed.require_fresh()
@@ -109,6 +119,7 @@ class Directory:
         self._drop(self._keys, bytes.fromhex(digest))
 
     def drop_organization(self, organization_id: str) -> None:
+        self._templates = ()
         self._drop(self._organizations, organization_id)
 
     def note_revoked(self, jti: str) -> None:
@@ -124,6 +135,7 @@ class Directory:
             self._clients.clear()
             self._keys.clear()
             self._organizations.clear()
+            self._templates = ()
             self._revoked = None
 
     def _drop(self, cache: Recent[Any, Any], key: Any) -> None:
@@ -169,20 +181,24 @@ class Directory:
                 return None
             scopes = connection.execute(_SCOPES, bound).all()
             resources = connection.execute(_RESOURCES, bound).all()
-        declared = {
-            s.name: Declared(s.name, s.description, frozenset(s.implies), s.public) for s in scopes
-        }
-        return Organization(
-            id=row.id,
-            name=row.name,
-            status=row.status,
-            is_operator=row.is_operator,
-            environments=tuple(row.environments),
-            catalogue=Catalogue(declared | dict(administration(operator=row.is_operator))),
-            resources=tuple(
-                Resource(r.identifier, Grant.of(r.scopes), tuple(r.environments)) for r in resources
-            ),
+        return assembled(row, scopes, resources)
+
+    def _load_templates(self) -> tuple[KeyTemplate, ...]:
+        generation = self._generation
+        with self._store.connect() as connection:
+            rows = connection.execute(_TEMPLATES).all()
+        templates = tuple(
+            dict.fromkeys(
+                key_template(
+                    self._key_prefix, json.loads(row.environments), json.loads(row.departures)
+                )
+                for row in rows
+            )
         )
+        with self._letting_go:
+            if generation == self._generation:
+                self._templates = templates
+        return templates
 
     def _load_revoked(self) -> dict[str, float]:
         generation = self._generation
@@ -212,6 +228,7 @@ def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
         status=row.status,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        rotated_to=row.rotated_to,
         allowed_ips=tuple(row.allowed_ips),
         allowed_domains=tuple(row.allowed_domains),
     )
@@ -235,7 +252,14 @@ def _statements() -> tuple[Any, ...]:
         .where(resource.c.organization_id == bindparam("organization_id"))
         .order_by(resource.c.identifier),
         select(revoked).where(revoked.c.expires_at > bindparam("now")),
+        # As text: PostgreSQL cannot tell whether two JSON values are the same.
+        select(
+            cast(organization.c.environments, Text).label("environments"),
+            cast(organization.c.key_template, Text).label("departures"),
+        ).distinct(),
     )
 
 
-_CLIENT, _SECRETS, _API_KEY, _ORGANIZATION, _SCOPES, _RESOURCES, _REVOKED = _statements()
+_CLIENT, _SECRETS, _API_KEY, _ORGANIZATION, _SCOPES, _RESOURCES, _REVOKED, _TEMPLATES = (
+    _statements()
+)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -79,15 +80,20 @@ def environments_in_use(session: Session, organization_id: str) -> set[str]:
 def record(session: Session, row: OrganizationRow) -> Organization:
     """An organization with its catalogue and resources, as this transaction sees them."""
     scopes = session.scalars(select(ScopeRow).where(ScopeRow.organization_id == row.id))
-    declared = {
-        scope.name: Declared(scope.name, scope.description, frozenset(scope.implies), scope.public)
-        for scope in scopes
-    }
     resources = session.scalars(
         select(ResourceRow)
         .where(ResourceRow.organization_id == row.id)
         .order_by(ResourceRow.identifier)
     )
+    return assembled(row, scopes, resources)
+
+
+def assembled(row: Any, scopes: Iterable[Any], resources: Iterable[Any]) -> Organization:
+    """The record, from rows of its three tables (the ORM's, or plain ones with the same names)."""
+    declared = {
+        scope.name: Declared(scope.name, scope.description, frozenset(scope.implies), scope.public)
+        for scope in scopes
+    }
     return Organization(
         id=row.id,
         name=row.name,

@@ -103,7 +103,8 @@ class Transaction:
         """Write an audit event in this transaction. Details never hold a secret."""
         self.events.append(
             Event(
-                id=event_id(round(self.now.timestamp() * 1_000_000) * 1000),
+                # A microsecond apart, so that what one use case did is listed in its order.
+                id=event_id(round(self.now.timestamp() * 1_000_000 + len(self.events)) * 1000),
                 time=self.now,
                 type=type,
                 actor_type=self.actor.type,

@@ -2,7 +2,6 @@
 
 import base64
 import socket
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -25,9 +24,8 @@ def test_eight_clients_that_send_half_a_body_freeze_nobody(server, installation)
         for connection in slow:
             connection.sendall(head + body[:10])
         for _ in range(20):
-            started = time.monotonic()
+            # Not a matter of speed: with their threads taken, this would not be answered at all.
             assert server.ask(client).status_code == 200
-            assert time.monotonic() - started < 2
         # And whoever ends what he began gets his answer.
         for connection in slow:
             connection.sendall(body[10:])
