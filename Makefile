@@ -55,6 +55,8 @@ lock: $(VENV)/test.done
 	$(BIN)/uv pip compile setup.cfg --extra server --output-file requirements/server.lock $(UV)
 	$(BIN)/uv pip compile setup.cfg --extra server --extra test \
 		--constraint requirements/server.lock --output-file requirements/test.lock $(UV)
+	$(BIN)/uv pip compile setup.cfg --extra server --extra otel \
+		--constraint requirements/test.lock --output-file requirements/otel.lock $(UV)
 
 UV := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
