@@ -48,7 +48,8 @@ def read_master_key(keys_dir: str, given: str | None) -> MasterKey:
         return MasterKey(_decoded(given, "KEYTURN_MASTER_KEY"))
     path = Path(keys_dir) / FILE_NAME
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        # Not waiting: a pipe of this name would keep us for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise StartRefused(
             f"There is no master key at {path}: run `make run` (or `flask bootstrap`), or restore "
@@ -56,13 +57,15 @@ def read_master_key(keys_dir: str, given: str | None) -> MasterKey:
         ) from None
     except OSError as error:
         raise StartRefused(f"The master key at {path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise StartRefused(f"The master key at {path} is not a regular file")
         if status.st_mode & 0o077:
             raise StartRefused(f"The master key can be read by others: run `chmod 600 {path}`")
-        text = file.read(1024).decode("ascii", "replace").strip()
+        text = os.read(descriptor, 1024).decode("ascii", "replace").strip()
+    finally:
+        os.close(descriptor)
     return MasterKey(_decoded(text, str(path)))
 
 

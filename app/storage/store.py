@@ -11,7 +11,13 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, event, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -227,8 +233,16 @@ def _database_errors() -> Iterator[None]:
     except IntegrityError as error:
         raise Conflict("It meets something that exists already", detail=str(error.orig)) from error
     except (OperationalError, PoolTimeout) as error:
-        raise Unavailable(detail=f"database: {error}"[:200]) from error
+        raise Unavailable(detail=f"database: {_in_a_line(error)}") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(detail="database: connection lost") from error
+        if type(error) is DatabaseError:
+            # No kind of its own: a file that is no SQLite database, or not any more.
+            raise Unavailable(detail=f"database: {_in_a_line(error)}") from error
         raise
+
+
+def _in_a_line(error: SQLAlchemyError) -> str:
+    """What the driver says, without the statement and in one line: it goes to logs."""
+    return " ".join(str(getattr(error, "orig", error)).split())[:200]
