@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from tests.support import redis
 from tests.support.installation import installed
 from tests.support.postgres import Postgres, PostgresMissing
 from tests.support.served import serving
@@ -67,3 +68,20 @@ def server(installation):
     """``installation``, served by Granian on a real socket."""
     with serving(installation) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    """A Redis server of this worker's own."""
+    if url := redis.named():
+        yield url
+        return
+    try:
+        running = redis.RedisServer.found()
+        running.start()
+    except redis.RedisMissing as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    yield running.url
+    running.stop()

@@ -1,0 +1,114 @@
+"""One suite for every engine that counts: a limit of N lets N pass, for all who share it."""
+
+import multiprocessing
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app.storage.counters.database import DatabaseCounter
+from app.storage.counters.redis import RedisCounter
+from app.storage.counters.shared import BUCKET, BUCKETS, SharedCounter
+from tests.support.installation import installed
+from tests.support.redis import RedisServer
+
+MINUTE = 60
+
+
+class Clock:
+    """Stands where it is put."""
+
+    def __init__(self, now=1_800_000_000.0):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock(float(int(time.time()) // MINUTE * MINUTE + 1))
+
+
+@pytest.fixture(params=["shared", "database", "redis"])
+def engine(request, tmp_path, clock):
+    """Makes counters that share what they count, as workers and nodes would."""
+    if request.param == "shared":
+        yield lambda: SharedCounter(tmp_path / "counters", clock)
+    elif request.param == "database":
+        with installed(tmp_path / "i", request.getfixturevalue("postgres_url")) as installation:
+            yield lambda: DatabaseCounter(installation.services.store, clock)
+    else:
+        url = request.getfixturevalue("redis_url")
+        alone = SharedCounter(tmp_path / "alone", clock)
+        yield lambda: RedisCounter(url, alone, clock)
+
+
+def test_counts_go_up_by_name_and_window(engine, clock, request):
+    one, other = engine(), engine()
+    name = request.node.name
+    assert [one.hit(name, MINUTE).used, other.hit(name, MINUTE).used] == [1, 2]
+    assert other.hit(name, MINUTE, cost=5).used == 7
+    assert one.hit(name + "x", MINUTE).used == 1
+    assert one.hit(name, 3600).used == 1
+    assert one.hit(name, MINUTE).ends_at == int(clock.now) // MINUTE * MINUTE + MINUTE
+
+
+def test_the_next_window_begins_at_nothing(engine, clock, request):
+    counter = engine()
+    name = request.node.name
+    counter.hit(name, MINUTE, cost=100)
+    clock.now += MINUTE
+    assert counter.hit(name, MINUTE).used == 1
+
+
+def test_n_lets_n_pass_whoever_asks(engine, request):
+    counters = [engine(), engine()]
+    name = request.node.name
+    start = threading.Barrier(8)
+
+    def ask(worker):
+        start.wait()
+        return [counters[worker % 2].hit(name, MINUTE).used for _ in range(25)]
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = [used for worker in pool.map(ask, range(8)) for used in worker]
+    assert sorted(seen) == list(range(1, 201))
+
+
+def _hit_many(path, now, times):
+    counter = SharedCounter(path, lambda: now)
+    for _ in range(times):
+        counter.hit("name", MINUTE)
+
+
+def test_processes_share_a_file(tmp_path, clock):
+    path = tmp_path / "counters"
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_hit_many, args=(path, clock.now, 500)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert SharedCounter(path, clock).hit("name", MINUTE).used == 1501
+
+
+def test_a_flood_of_names_takes_no_more_room(tmp_path, clock):
+    path = tmp_path / "counters"
+    counter = SharedCounter(path, clock)
+    counter.hit("first", MINUTE)
+    size = path.stat().st_size
+    for n in range(BUCKET * BUCKETS // 8):
+        counter.hit(f"name {n}", MINUTE)
+    assert path.stat().st_size == size
+
+
+def test_redis_away_is_counted_here_and_said(tmp_path, clock, caplog):
+    server = RedisServer.found()
+    server.start()
+    counter = RedisCounter(server.url, SharedCounter(tmp_path / "alone", clock), clock)
+    assert counter.hit("name", MINUTE).used == 1
+    server.stop()
+    assert [counter.hit("name", MINUTE).used for _ in range(3)] == [1, 2, 3]
+    assert caplog.text.count("Redis is away") == 1
