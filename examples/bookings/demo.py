@@ -186,8 +186,8 @@ class Demo:
         token: dict[str, Any]
         client_id, client_secret = self.desk["client_id"], self.desk["client_secret"]
         command = (
-            'curl -sS -u "$CLIENT_ID:$CLIENT_SECRET" '
-            '-d grant_type=client_credentials "$ISSUER/oauth/token"'
+            'curl -sS -u "$CLIENT_ID:$CLIENT_SECRET" \\\n'
+            '     -d grant_type=client_credentials "$ISSUER/oauth/token"'
         )
         if shutil.which("curl") is None:
             self.story.say("    (there is no curl here: httpx sends what curl would)")

@@ -73,20 +73,24 @@ class Stage:
 
     def shell(self, command: str, **environ: str) -> Any:
         """The JSON that it prints. Raises Failed unless it ends well."""
-        done = subprocess.run(
+        process = subprocess.Popen(  # a session of its own: Ctrl+C is for the demo, which ends it
             command,
             shell=True,
             cwd=ROOT,
             env={**os.environ, **environ},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
+            start_new_session=True,
         )
-        if done.returncode != 0:
-            raise Failed(f"{command}\nended with {done.returncode}: {done.stderr}")
-        return json.loads(done.stdout)
+        try:
+            output, errors = process.communicate(timeout=COMMAND_TIMEOUT)
+        finally:
+            _end(process)
+        if process.returncode != 0:
+            raise Failed(f"{command}\nended with {process.returncode}: {errors}")
+        return json.loads(output)
 
     def flask(self, *arguments: str) -> Any:
         """What `flask … --json` prints, read. Raises Failed."""
@@ -103,7 +107,7 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl+C is for the demo, which then ends it in order
+                start_new_session=True,
             )
         served = Served(name, process, log)
         self._stack.callback(served.stop)
@@ -117,6 +121,7 @@ class Served:
         self._name = name
         self._process = process
         self._log = log
+        self._ready = False
 
     def wait_for(self, url: str) -> None:
         """Until it answers. Raises Failed."""
@@ -124,6 +129,7 @@ class Served:
         while time.monotonic() < deadline:
             with suppress(httpx.TransportError):
                 if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
+                    self._ready = True
                     return
             if self._process.poll() is not None:
                 break
@@ -134,7 +140,8 @@ class Served:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def stop(self) -> None:
-        if self._process.poll() is None:
+        # Granian's worker does not hear a SIGTERM while it starts, and has nothing to finish then.
+        if self._ready and self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_TIMEOUT)
@@ -162,7 +169,10 @@ class Story:
         self.say(f"\n{self._paint('1', f'{self._steps:>2}  {title}')}")
 
     def shell(self, command: str) -> None:
-        self.say(self._paint("2", f"    $ {command}"))
+        first, *more = command.splitlines()
+        self.say(self._paint("2", f"    $ {first}"))
+        for line in more:
+            self.say(self._paint("2", f"      {line}"))
 
     def fact(self, name: str, value: object, width: int = 20) -> None:
         self.say(f"      {name:<{width}}{value}")
@@ -223,3 +233,10 @@ def until(found: Callable[[], bool], seconds: float) -> float | None:
             return passed
         time.sleep(0.05)
     return None
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """Whoever of its group has not gone by now."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -189,12 +189,14 @@ class Store:
 
 def sample(environment: str, now: Callable[[], datetime]) -> Shelf:
     """Two experiences in a harbour, on the next three mornings."""
-    sandbox = "" if environment == "live" else "Sandbox: "
-    harbour = Property(f"prop_{environment}_harbour", sandbox + "Harbour", "Europe/Lisbon", "EUR")
+    titles = ("Kayaks at dawn", "Fish market walk")
+    if environment != "live":
+        titles = ("Sandbox kayaks", "Sandbox walk")
+    harbour = Property(f"prop_{environment}_harbour", "Harbour", "Europe/Lisbon", "EUR")
     kayak = Experience(
         id=f"exp_{environment}_kayak",
         property_id=harbour.id,
-        title=sandbox + "Kayaks at dawn",
+        title=titles[0],
         description="Along the old quay before the ferries wake.",
         photos=("https://images.example.com/kayak.jpg",),
         price=4500,
@@ -203,7 +205,7 @@ def sample(environment: str, now: Callable[[], datetime]) -> Shelf:
     walk = Experience(
         id=f"exp_{environment}_walk",
         property_id=harbour.id,
-        title=sandbox + "Fish market walk",
+        title=titles[1],
         description="Six stalls, one breakfast.",
         photos=("https://images.example.com/market.jpg",),
         price=2900,
