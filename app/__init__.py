@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask.typing import ResponseReturnValue
 from flask_migrate import Migrate
 from flask_openapi3 import Info, OpenAPI
 
 from app import cli, web
+from app.admin.contention import until_settled
 from app.errors import StartRefused
 from app.settings import Settings
 from app.storage.models import db
@@ -17,9 +19,16 @@ from app.wiring import wire
 from keyturn import __version__
 
 
+class Server(OpenAPI):
+    """The Flask app: a view is one use case, and called again when the database asks for it."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        return until_settled(super().dispatch_request)
+
+
 def create_app(settings: Settings) -> OpenAPI:
     """Build the services and mount the edges; nothing is read from the database yet."""
-    app = OpenAPI(
+    app = Server(
         __name__,
         info=Info(title="Keyturn", version=__version__),
         doc_ui=False,

@@ -138,6 +138,10 @@ class Unavailable(KeyturnError):
         self.retry_after = retry_after
 
 
+class Contended(Unavailable):
+    """The database could not serialize this transaction with another one: it may be tried again."""
+
+
 class StartRefused(KeyturnError):
     """The server cannot start as configured; the description says what to do about it."""
 

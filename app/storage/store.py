@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Unavailable
+from app.errors import Conflict, Contended, Unavailable
 from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
@@ -29,6 +29,9 @@ from app.settings import Settings
 from app.storage.models import AuditEventRow, ChangeRow, FeedHeadRow
 
 log = logging.getLogger(__name__)
+
+CONTENDED = ("40001", "40P01")
+"""SQLSTATEs of a transaction that may be tried again: serialization failure, deadlock."""
 
 FEED = 1
 """Key of the feed's one row."""
@@ -232,13 +235,14 @@ def _database_errors() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict("It meets something that exists already", detail=str(error.orig)) from error
-    except (OperationalError, PoolTimeout) as error:
+    except PoolTimeout as error:
         raise Unavailable(detail=f"database: {_in_a_line(error)}") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable(detail="database: connection lost") from error
-        if type(error) is DatabaseError:
-            # No kind of its own: a file that is no SQLite database, or not any more.
+        if getattr(error.orig, "sqlstate", None) in CONTENDED:
+            raise Contended(detail=f"database: {_in_a_line(error)}", retry_after=1) from error
+        # Of no kind of its own (`DatabaseError`): a file that is no SQLite database any more.
+        away = isinstance(error, OperationalError) or type(error) is DatabaseError
+        if away or error.connection_invalidated:
             raise Unavailable(detail=f"database: {_in_a_line(error)}") from error
         raise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, g, request
 from flask_openapi3 import OpenAPI
 
+from app.admin.contention import until_settled
 from app.ids import new_request_id
 from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
@@ -47,8 +48,7 @@ def mount(app: OpenAPI) -> None:
 def _endpoints(found: Services) -> dict[str, Endpoint]:
     def endpoint(name: str) -> Endpoint:
         def answer(request: OAuthRequest) -> OAuthResponse:
-            response: OAuthResponse = found.server.create_endpoint_response(name, request)
-            return response
+            return until_settled(lambda: found.server.create_endpoint_response(name, request))
 
         return answer
 
