@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # ruff: noqa: RUF009 - the knobs are made once, when the class is
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -84,16 +85,27 @@ def _prefix(value: str) -> str:
     return KeyTemplate(prefix=value + "s").prefix[:-1]
 
 
-def _database(value: str) -> str:
-    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+def _metrics_token(value: str) -> str:
+    # Letters that travel in a header as they are, and too many to guess.
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,}", value):
+        raise ValueError("must be at least 16 of the characters A-Z a-z 0-9 . _ ~ + / = -")
     return value
 
 
-def _redis(value: str) -> str:
-    if not value.startswith(("redis://", "rediss://")):
-        raise ValueError("must begin with redis:// or rediss://")
-    return value
+def _ratio(value: str) -> float:
+    number = float(value)
+    if not 0 <= number <= 1:
+        raise ValueError("must lie between 0 and 1")
+    return number
+
+
+def _url(*beginnings: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value.startswith(beginnings):
+            raise ValueError(f"must begin with {' or '.join(beginnings)}")
+        return value
+
+    return read
 
 
 def _knob(default: Any, read: Callable[[str], Any], doc: str, *, secret: bool = False) -> Any:
@@ -113,7 +125,7 @@ class Settings:
     )
     database_url: str = _knob(
         "sqlite:///instance/keyturn.db",
-        _database,
+        _url("sqlite:///", "postgresql+psycopg://"),
         "`sqlite:///…` or `postgresql+psycopg://…`.",
         secret=True,
     )
@@ -160,7 +172,7 @@ class Settings:
     )
     redis_url: str | None = _knob(
         None,
-        _redis,
+        _url("redis://", "rediss://"),
         "`redis://…`: shares counters between nodes; without it the database does, or on SQLite "
         "a file between the workers.",
         secret=True,
@@ -198,6 +210,39 @@ class Settings:
     database_pool: int = _knob(5, _number(1, 100), "Database connections of each worker.")
     database_timeout: timedelta = _knob(
         timedelta(seconds=5), _seconds(1, 60), "How long a statement may wait, in seconds."
+    )
+    log_format: str | None = _knob(
+        None,
+        _one_of("json", "text"),
+        "How log lines on stderr look: `json` or `text`; default: text on a terminal, else JSON.",
+    )
+    log_level: str = _knob(
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "From which level on we log; other packages never say more than warnings.",
+    )
+    metrics_token: str | None = _knob(
+        None,
+        _metrics_token,
+        "Who presents this as bearer token reads `/metrics`; without it there is no such page.",
+        secret=True,
+    )
+    metrics_port: int | None = _knob(
+        None,
+        _number(1, 65535),
+        "A port of 127.0.0.1 on which `flask serve` shows the metrics, without a token.",
+    )
+    metrics_dir: str = _knob(
+        "instance/metrics", _text, "Where the workers of a node add up their metrics."
+    )
+    traces_endpoint: str | None = _knob(
+        None,
+        _url("http://", "https://"),
+        "Where traces go by OTLP over HTTP (`http://127.0.0.1:4318/v1/traces`); needs the extra "
+        "`otel`.",
+    )
+    traces_ratio: float = _knob(
+        1.0, _ratio, "Share of requests that are traced, whatever their caller asks for; 0 to 1."
     )
 
     @property
