@@ -224,9 +224,15 @@ class Store:
             return [(row.sequence, Change(row.kind, row.subject_id)) for row in rows]
 
     def forget_changes(self, before: datetime) -> None:
-        """Remove changes that everybody who follows the feed has seen long ago."""
+        """Remove changes that everybody who follows the feed has seen long ago.
+
+        The last one stays: by it, whoever was away for longer sees that there were others.
+        """
+        last = select(FeedHeadRow.sequence).where(FeedHeadRow.id == FEED).scalar_subquery()
         with self.begin() as connection:
-            connection.execute(delete(ChangeRow).where(ChangeRow.created_at < before))
+            connection.execute(
+                delete(ChangeRow).where(ChangeRow.created_at < before, ChangeRow.sequence < last)
+            )
 
 
 @contextmanager
