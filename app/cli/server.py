@@ -7,6 +7,7 @@ import secrets
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -35,6 +36,7 @@ def register(app: Flask) -> None:
 
 @click.command("bootstrap")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@with_appcontext
 def bootstrap_command(as_json: bool) -> None:
     """Make what is missing: master key, tables, signing keys, administrator, first client.
 
@@ -56,6 +58,7 @@ def bootstrap_command(as_json: bool) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", default=THREADS, show_default=True, type=click.IntRange(1, 256))
+@with_appcontext
 def serve_command(host: str, port: int, workers: int, threads: int) -> None:
     """Serve on Granian, the production WSGI server."""
     found = services(current_app)
@@ -82,7 +85,7 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         respawn_interval=0.5,
-        workers_kill_timeout=30,
+        workers_kill_timeout=8,
     ).serve()
 
 
