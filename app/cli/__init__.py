@@ -6,6 +6,7 @@ from flask import Flask
 
 from app.cli import (
     audit,
+    backup,
     clients,
     keys,
     organizations,
@@ -29,6 +30,7 @@ GROUPS = (
     users,
     signing_keys,
     audit,
+    backup,
     server,
 )
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.errors import StartRefused
 from app.ports import RandomBytes
@@ -25,6 +27,15 @@ class MasterKey:
     """Encrypts what must lie in the database and be of no use without this key."""
 
     _key: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """What to call it: says which of two keys it is, and nothing else about it."""
+        return self.derived(b"", b"keyturn master key id")[:8].hex()
+
+    def derived(self, salt: bytes, label: bytes) -> bytes:
+        """A key of its own for each purpose (HKDF-SHA256, RFC 5869)."""
+        return HKDF(SHA256(), KEY_BYTES, salt, label).derive(self._key)
 
     def encrypt(self, plain: bytes, associated: bytes, random_bytes: RandomBytes) -> bytes:
         """Nonce and ciphertext; ``associated`` binds it to its row (NIST SP 800-38D)."""

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,16 @@ class Journal:
                 if not self._size and self._path is not None:
                     self._path.unlink(missing_ok=True)
                 self._close()
+
+    def segments(self) -> dict[Path, float]:
+        """What waits for the database, of all processes: each segment with a line in it, and
+        when it was begun, in seconds since the epoch."""
+        found = {}
+        for path in self._directory.glob("*" + SUFFIX):
+            with suppress(FileNotFoundError):  # shipped by another worker
+                if path.stat().st_size:
+                    found[path] = int(path.name.split("-", 1)[0]) / 1e9
+        return found
 
     def depth(self) -> int:
         """Bytes that wait for the database, of all processes; also what the limit counts."""
