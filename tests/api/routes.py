@@ -101,9 +101,7 @@ ROUTES = [
     Route("GET", "/plans", ORGS_READ, 200, operator_only=True),
     Route("POST", "/plans", ORGS_WRITE, 201, {"name": "new {number}"}, operator_only=True),
     Route("GET", "/plans/{plan_id}", ORGS_READ, 200, operator_only=True),
-    Route(
-        "PATCH", "/plans/{plan_id}", ORGS_WRITE, 200, {"max_active_keys": 5}, operator_only=True
-    ),
+    Route("PATCH", "/plans/{plan_id}", ORGS_WRITE, 200, {"max_active_keys": 5}, operator_only=True),
     Route("DELETE", "/plans/{plan_id}", ORGS_WRITE, 204, operator_only=True),
     Route("GET", "/signing-keys", SIGNING_READ, 200, operator_only=True),
     Route("POST", "/signing-keys/rotate", SIGNING_WRITE, 200, {}, operator_only=True),

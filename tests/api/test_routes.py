@@ -146,7 +146,9 @@ def test_an_unknown_field_is_an_error(route, things, operator):
 def test_an_absent_object(route, id, things, operator):
     made = things(operator.organization_id)
     variable = re.findall(r"\{(\w+)\}", route.path)[-1]
-    response = operator.admin(route.method, route.url(Other(made, variable, id)), **route.sent(made))
+    response = operator.admin(
+        route.method, route.url(Other(made, variable, id)), **route.sent(made)
+    )
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "not_found"
     assert "X-Injected" not in response.headers
@@ -184,7 +186,7 @@ def test_creation_says_where(route, things, operator):
 @ALL
 def test_trailing_slashes_and_doubled_ones_are_other_paths(route, things, operator):
     made = things(operator.organization_id)
-    for url in (route.url(made) + "/", "/" + route.url(made)):
+    for url in (route.url(made) + "/", route.url(made).replace("/v1/", "/v1//")):
         response = operator.admin(route.method, url, **route.sent(made))
         assert response.status_code in (404, 405), url
         assert "Location" not in response.headers

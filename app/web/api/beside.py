@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from flask_openapi3 import Tag
@@ -86,6 +88,10 @@ class KeySet(BaseModel):
     keys: list[dict[str, Any]]
 
 
+class Empty(BaseModel):
+    """Nothing need be said."""
+
+
 class Health(Document):
     """How it is."""
 
@@ -100,6 +106,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     OAuthError,
     ServerMetadata,
     KeySet,
+    Empty,
     Health,
     Document,
     Error,
@@ -119,95 +126,81 @@ def schemas() -> dict[str, Any]:
 def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The path items, by path."""
     grants = ", ".join(f"`{name}`" for name in metadata["grant_types_supported"])
-    document = _open("Authorization server metadata (RFC 8414)", ServerMetadata)
-    refusal = _body("The authorization endpoint: no user signs in here", OAuthError)
-    return {
-        paths.TOKEN: _post(f"Issue a token: {grants}", TokenRequest, TokenResponse),
-        paths.INTROSPECT: _post(
-            "Ask about a token or an API key (RFC 7662)", PresentedToken, Introspected, 403
-        ),
-        paths.REVOKE: _post("Revoke a token or an API key (RFC 7009)", PresentedToken, None),
-        **{path: {"get": document | {"operationId": _id("get", path)}} for path in paths.METADATA},
-        paths.JWKS: {"get": _open("Public keys (RFC 7517)", KeySet, "application/jwk-set+json")},
+    health = {"200": _body("OK", Health)}
+    items = {
+        paths.TOKEN: {"post": _form(f"Issue a token: {grants}", TokenRequest, TokenResponse)},
+        paths.INTROSPECT: {
+            "post": _form(
+                "Ask about a token or an API key (RFC 7662)", PresentedToken, Introspected, "403"
+            )
+        },
+        paths.REVOKE: {"post": _form("Revoke a token or an API key (RFC 7009)", PresentedToken)},
+        **{
+            path: {"get": _open("Authorization server metadata (RFC 8414)", _kept(ServerMetadata))}
+            for path in paths.METADATA
+        },
+        paths.JWKS: {
+            "get": _open("Public keys (RFC 7517)", _kept(KeySet, "application/jwk-set+json"))
+        },
         paths.AUTHORIZE: {
-            method: {
-                "tags": ["oauth"],
-                "summary": "A plain refusal: no user ever signs in here",
-                "operationId": f"{method}_authorize",
-                "security": [],
-                "responses": {"400": refusal},
-            }
+            method: _open(
+                "A plain refusal: no user ever signs in here", {"400": _body("Refused", OAuthError)}
+            )
             for method in ("get", "post")
         },
-        "/health": {"get": _open("Whether the process answers", Health)},
-        "/health/ready": {"get": _open("Whether a token could be issued now", Health, also="503")},
-        "/v1/openapi.json": {"get": _open("This description", Document)},
+        "/health": {"get": _open("Whether the process answers", health)},
+        "/health/ready": {
+            "get": _open(
+                "Whether a token could be issued now", health | {"503": _body("Not now", Health)}
+            )
+        },
+        "/v1/openapi.json": {"get": _open("This description", _kept(Document))},
         "/docs": {
-            "get": {
-                "tags": ["open"],
-                "summary": "This description as a page, to try it",
-                "operationId": "get_docs",
-                "security": [],
-                "responses": {
-                    "200": {"description": "OK", "content": {"text/html": {"schema": {}}}},
-                    **_WRONG,
-                },
-            }
+            "get": _open(
+                "This description as a page, to try it",
+                {"200": {"description": "OK", "content": {"text/html": {"schema": {}}}}},
+            )
         },
     }
-
-
-def _id(method: str, path: str) -> str:
-    return f"{method}_{path.strip('/').replace('/', '_').replace('-', '_').replace('.', '_')}"
+    for path, item in items.items():
+        for method, operation in item.items():
+            operation["operationId"] = re.sub(r"\W+", "_", method + path)
+    return items
 
 
 def _body(description: str, model: type[BaseModel], media_type: str = _JSON) -> dict[str, Any]:
     return {"description": description, "content": {media_type: {"schema": _ref(model)}}}
 
 
+def _kept(model: type[BaseModel], media_type: str = _JSON) -> dict[str, Any]:
+    return {"200": _body("OK", model, media_type), "304": {"description": "Not modified"}}
+
+
 def _ref(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-_WRONG = {"400": _body("Bad Request", Error)}
-
-
-def _open(
-    summary: str, model: type[BaseModel], media_type: str = _JSON, also: str = ""
-) -> dict[str, Any]:
-    responses = {"200": _body("OK", model, media_type), **_WRONG}
-    if also:
-        responses[also] = _body("Not now", model, media_type)
+def _open(summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
+    wrong = {"400": _body("Bad Request", Error)}
     return {
         "tags": ["open"],
         "summary": summary,
-        "operationId": "get_" + model.__name__ + ("_now" if also else ""),
         "security": [],
-        "responses": responses,
+        "responses": wrong | {**responses},
     }
 
 
-def _post(
-    summary: str, form: type[BaseModel], answer: type[BaseModel] | None, *also: int
+def _form(
+    summary: str, form: type[BaseModel], answer: type[BaseModel] | None = None, *also: str
 ) -> dict[str, Any]:
-    done = _body("OK", answer) if answer else {"description": "OK"}
-    refusals = {400: "Bad Request", 401: "Client authentication failed", 403: "Forbidden"}
-    refusals |= {405: "POST only", 413: "Too large", 500: "A bug", 503: "Not now"}
-    skipped = {403} - set(also)
+    refusals = ("400", "401", "405", "413", "500", "503", *also)
     return {
-        "post": {
-            "tags": ["oauth"],
-            "summary": summary,
-            "operationId": f"post_{form.__name__}_{answer.__name__ if answer else 'revoke'}",
-            "security": [{"client": []}, {}],
-            "requestBody": {"required": True, "content": {_FORM: {"schema": _ref(form)}}},
-            "responses": {
-                "200": done,
-                **{
-                    str(status): _body(why, OAuthError)
-                    for status, why in refusals.items()
-                    if status not in skipped
-                },
-            },
-        }
+        "tags": ["oauth"],
+        "summary": summary,
+        "security": [{"client": []}, {}],
+        "requestBody": {"required": True, "content": {_FORM: {"schema": _ref(form)}}},
+        "responses": {
+            "200": _body("OK", answer or Empty),
+            **{status: _body(HTTPStatus(int(status)).phrase, OAuthError) for status in refusals},
+        },
     }

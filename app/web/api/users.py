@@ -101,7 +101,7 @@ def show_user(path: UserPath, query: OfOrganization) -> Response:
 
 
 @blueprint.post(
-    "/<user_id>/reset", security=needs(USERS_WRITE), responses=gives(200, SignIn, WRITES)
+    "/<user_id>/reset", security=needs(USERS_WRITE), responses=gives(200, SignIn, (404, 409))
 )
 def reset_user(path: UserPath, query: OfOrganization) -> Response:
     """Forget a user's password and make a new one-time secret"""
