@@ -15,15 +15,27 @@ from tests.support.postgres import Postgres, PostgresMissing
 from tests.support.served import serving
 
 
-@pytest.fixture(scope="session")
-def postgres():
-    """A PostgreSQL server of this worker's own; ``postgres.create()`` is a new database."""
+def running_postgres(**also):
     try:
-        running = Postgres.start()
+        return Postgres.start(**also)
     except PostgresMissing as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this worker's own; ``postgres.create()`` is a new database."""
+    running = running_postgres()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def postgres_server():
+    """One for this test alone, to be halted and resumed; never somebody else's."""
+    running = running_postgres(own=True)
     yield running
     running.stop()
 

