@@ -31,8 +31,9 @@ class Recent(Generic[K, V]):
     def _promote(self, key: K) -> V | None:
         with self._lock:  # or a drop in between would be undone
             value = self._old.pop(key, None)
-            if value is not None:
-                self._put(key, value)
+            if value is None:
+                return self._young.get(key)  # another has moved it meanwhile
+            self._put(key, value)
             return value
 
     def put(self, key: K, value: V) -> None:
