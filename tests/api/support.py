@@ -57,7 +57,7 @@ class Api:
 
     def __init__(self, installation, description, credential=None):
         self._http = installation.http
-        self._description = description
+        self.description = description
         self._headers = {"Authorization": f"Bearer {credential}"} if credential else {}
 
     def __call__(self, method, path, *, headers=(), **also):
@@ -70,7 +70,7 @@ class Api:
         if response.status_code >= 400 and path.startswith("/v1") and method != "HEAD":
             error = response.json()["error"]
             assert error["request_id"] == response.headers["X-Request-Id"]
-        self._description.check(method, path.partition("?")[0], response)
+        self.description.check(method, path.partition("?")[0], response)
         return response
 
     def get(self, path, **also):

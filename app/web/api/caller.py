@@ -13,7 +13,7 @@ from app.errors import Invalid
 from app.oauth.credentials import FoundKey, FoundToken
 from app.records import Actor, Origin
 from app.wiring import Services, services
-from keyturn.bearer import _credential as read_credential
+from keyturn.bearer import read_credential
 from keyturn.claims import meant_for
 from keyturn.errors import InvalidToken, Reason
 from keyturn.restrictions import Restrictions
