@@ -8,6 +8,7 @@ from app.cli import (
     audit,
     backup,
     clients,
+    doctor,
     keys,
     organizations,
     plans,
@@ -31,6 +32,7 @@ GROUPS = (
     signing_keys,
     audit,
     backup,
+    doctor,
     server,
 )
 

@@ -38,8 +38,8 @@ Progress = Callable[[str, int], None]
 """Told a table's name and how many of its rows are done."""
 
 BATCH = 500
-TRAIL = frozenset({"feed_head", "changes"})
-"""The feed of changes belongs to a running database, not to what it holds."""
+FLEETING = frozenset({"feed_head", "changes", "counters"})
+"""The feed and the counters belong to a database that runs, not to what it holds."""
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def load(work: Transaction, lines: Iterable[bytes], *, replace: bool, progress: 
 def _tables(connection: Connection, names: Collection[str]) -> list[Table]:
     """Our tables as this database has them, parents first."""
     metadata = MetaData()
-    metadata.reflect(connection, only=lambda name, _: name in names and name not in TRAIL)
+    metadata.reflect(connection, only=lambda name, _: name in names and name not in FLEETING)
     for table in metadata.sorted_tables:
         for column in table.columns:
             if isinstance(column.type, DateTime):
