@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import orjson
 from sqlalchemy import Table, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import StatementError
 
-from app.errors import Unavailable
+from app.errors import Conflict, Unavailable
 from app.storage.journal import Journal
 from app.storage.models import ApiKeyRow, AuditEventRow, ClientRow, ClientSecretRow
 from app.storage.store import Store
@@ -34,20 +36,24 @@ def ship(journal: Journal, store: Store) -> int:
     """Ship what is finished; answers how many events. Raises Unavailable; then nothing is lost.
 
     A crash between the commit and the removal ships a segment twice; the events' ids make the
-    second time change nothing.
+    second time change nothing. A line that the database does not take is set aside: it must not
+    stand in the way of all that come after it.
     """
     shipped = 0
     for segment in journal.finished():
-        rows = []
+        events: list[tuple[bytes, dict[str, Any]]] = []
+        refused: list[bytes] = []
         for line in segment.lines:
             try:
-                rows.append(read_event(line))
+                events.append((line, read_event(line)))
             except (ValueError, KeyError, OverflowError):
-                _set_aside(segment.path, line)
-        for start in range(0, len(rows), BATCH):
-            _write(store, rows[start : start + BATCH])
+                refused.append(line)
+        for start in range(0, len(events), BATCH):
+            refused += _write_what_fits(store, events[start : start + BATCH])
+        for line in refused:
+            _set_aside(segment.path, line)
         segment.remove()
-        shipped += len(rows)
+        shipped += len(segment.lines) - len(refused)
     return shipped
 
 
@@ -59,8 +65,24 @@ def read_event(line: bytes) -> dict[str, Any]:
     nanoseconds = event.pop("time")
     if not isinstance(nanoseconds, int) or set(event) - _COLUMNS:
         raise ValueError("not an event")
+    for name, value in event.items():
+        if not isinstance(value, dict if name == "details" else str | None):
+            raise ValueError("not an event")
     row = dict.fromkeys(_COLUMNS) | {"outcome": "success", "details": {}} | event
     return row | {"time": datetime.fromtimestamp(nanoseconds / 1e9, UTC)}
+
+
+def _write_what_fits(
+    store: Store, events: Sequence[tuple[bytes, dict[str, Any]]]
+) -> list[bytes]:
+    """All of them at once; where that fails, one by one. Answers the lines that do not fit."""
+    try:
+        _write(store, [row for _, row in events])
+    except (Conflict, StatementError):
+        if len(events) == 1:
+            return [events[0][0]]
+        return [line for event in events for line in _write_what_fits(store, [event])]
+    return []
 
 
 def _write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
@@ -123,15 +145,20 @@ class Shipper:
         self._interval = interval
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._at_exit: Finalize | None = None
 
     def start(self) -> None:
         if self._thread is None:
+            # Not atexit, which a server's worker passes by when it ends.
+            self._at_exit = Finalize(None, self.stop, exitpriority=0)
             self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
         """Ship what is left, if the database lets us, and end."""
         self._stop.set()
+        if self._at_exit is not None:
+            self._at_exit.cancel()
         if self._thread is not None:
             self._thread.join(timeout=10)
         self._journal.close()
