@@ -72,9 +72,7 @@ def read_event(line: bytes) -> dict[str, Any]:
     return row | {"time": datetime.fromtimestamp(nanoseconds / 1e9, UTC)}
 
 
-def _write_what_fits(
-    store: Store, events: Sequence[tuple[bytes, dict[str, Any]]]
-) -> list[bytes]:
+def _write_what_fits(store: Store, events: Sequence[tuple[bytes, dict[str, Any]]]) -> list[bytes]:
     """All of them at once; where that fails, one by one. Answers the lines that do not fit."""
     try:
         _write(store, [row for _, row in events])
