@@ -29,15 +29,12 @@ class Proxies:
             if not address:
                 break
             if not self._trusts(address):
-                return address if _is_address(address) else peer
+                return str(_parsed(address) or peer)
         return peer
 
     def _trusts(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._trusted)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
 
     def origin(self, environ: Mapping[str, Any], request_id: str) -> Origin:
         """What the events of this request say of where it came from."""
@@ -45,9 +42,14 @@ class Proxies:
         return Origin(request_id, self.client_address(environ), agent)
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            return None  # any text of any length may stand behind the `%`
+        # As a socket that takes both kinds shows IPv4.
+        return address.ipv4_mapped or address
+    return address
