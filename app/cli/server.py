@@ -66,6 +66,8 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
         found.check()
     except (StartRefused, Unavailable) as error:
         raise SystemExit(f"keyturn: {error.description}") from None
+    # Workers are forked: a connection left open here would be one that they all talk over.
+    found.store.engine.dispose()
     click.echo(f"Keyturn serves {found.settings.issuer} on http://{host}:{port} (Ctrl+C ends it)")
     Granian(
         "wsgi:app",
