@@ -6,6 +6,7 @@ before it signs; the previous one stays there until its last token has expired.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,6 +52,7 @@ class Keyring:
         self._random_bytes = random_bytes
         self._published: Published | None = None
         self._generation = 0
+        self._letting_go = threading.Lock()
 
     # What requests read --------------------------------------------------------------------
 
@@ -80,14 +82,17 @@ class Keyring:
             jwks=jwks,
             keys=FixedKeys.of_jwks(jwks, ALGORITHMS),
         )
-        if generation == self._generation:
-            self._published = published
+        with self._letting_go:
+            # A rotation that was told of meanwhile may be newer than what we read: not kept.
+            if generation == self._generation:
+                self._published = published
         return published
 
     def drop(self, _kid: str = "") -> None:
         """Let go of what is known (called by the feed)."""
-        self._generation += 1
-        self._published = None
+        with self._letting_go:
+            self._generation += 1
+            self._published = None
 
     def _decrypted(self, key: StoredKey) -> bytes:
         return self._master_key().decrypt(key.private_key or b"", key.kid.encode())
