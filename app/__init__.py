@@ -11,6 +11,7 @@ from flask_openapi3 import Info, OpenAPI
 from app import cli, web
 from app.admin.contention import until_settled
 from app.errors import StartRefused
+from app.observe import logs
 from app.settings import Settings
 from app.storage.models import db
 from app.storage.schema import MIGRATIONS
@@ -52,6 +53,8 @@ def create_app(settings: Settings) -> OpenAPI:
 def start(environ: Mapping[str, str]) -> OpenAPI:
     """The app as the environment says; a setting that cannot be is one line and exit status 1."""
     try:
-        return create_app(Settings.from_env(environ))
+        settings = Settings.from_env(environ)
+        logs.configure(settings)
+        return create_app(settings)
     except StartRefused as refusal:
         raise SystemExit(f"keyturn: {refusal.description}") from None

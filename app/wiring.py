@@ -22,6 +22,10 @@ from app.oauth.grants.client_credentials import ClientCredentials
 from app.oauth.introspection import Introspection
 from app.oauth.revocation import Revocation
 from app.oauth.server import TokenServer
+from app.observe import metrics
+from app.observe.readiness import Checks, Readiness
+from app.observe.reporter import Readings, Reporter
+from app.observe.tally import Tally
 from app.policy.limits import Limiter
 from app.ports import Counter
 from app.settings import Settings
@@ -42,6 +46,9 @@ from app.tokens.upkeep import Upkeep
 GRANTS = (
     ClientCredentials,  # RFC 6749 §4.4
 )
+
+ENDPOINTS = {paths.TOKEN: "token", paths.INTROSPECT: "introspect", paths.REVOKE: "revoke"}
+"""The OAuth endpoints, and what metrics call them."""
 
 CLIENT_AUTH_METHODS = (
     ClientSecretBasic(),  # RFC 6749 §2.3.1; first, because clients take the first they know
@@ -65,6 +72,9 @@ class Services:
     server: TokenServer
     desk: Desk
     metadata: Mapping[str, Any]
+    tally: Tally
+    reporter: Reporter
+    readiness: Readiness
     _starting: threading.Lock
 
     def check(self) -> None:
@@ -78,10 +88,11 @@ class Services:
             self.feed.start()
             self.shipper.start()
             self.upkeep.start()
+            self.reporter.start()
 
     def stop(self) -> None:
         """End the background work; what the journal holds is shipped if the database lets us."""
-        for part in (self.upkeep, self.feed, self.shipper):
+        for part in (self.upkeep, self.feed, self.shipper, self.reporter):
             part.stop()
 
 
@@ -109,7 +120,9 @@ def wire(settings: Settings, engine: Any) -> Services:
     )
     file = Journal(settings.journal_dir, settings.journal_limit)
     journal = TokenJournal(file)
-    limiter = Limiter(_counter(settings, store))
+    tally = Tally(ENDPOINTS)
+    counter = _counter(settings, store)
+    limiter = Limiter(counter)
     client_auth = ClientAuthentication(
         CLIENT_AUTH_METHODS, directory, limiter, settings.failed_authentication_limit
     )
@@ -124,10 +137,10 @@ def wire(settings: Settings, engine: Any) -> Services:
         GRANTS,
     )
     server.register_endpoint(
-        Introspection(settings, directory, client_auth, credentials, journal)  # RFC 7662
+        Introspection(settings, directory, client_auth, credentials, journal, tally)  # RFC 7662
     )
     server.register_endpoint(Revocation(client_auth, credentials, store))  # RFC 7009
-    return Services(
+    made = Services(
         settings=settings,
         store=store,
         feed=feed,
@@ -152,8 +165,52 @@ def wire(settings: Settings, engine: Any) -> Services:
             grant_types=[grant.GRANT_TYPE for grant in GRANTS],
             auth_methods=[method.name for method in CLIENT_AUTH_METHODS],
         ),
+        tally=tally,
+        reporter=Reporter(settings),
+        readiness=Readiness(
+            Checks(
+                database=store.feed_head,
+                signing_key=keyring.published,
+                is_bearable=feed.is_bearable,
+                has_signing_key=lambda: bool(keyring.ages()),
+                journal_is_full=file.is_full,
+                journal_is_writable=file.is_writable,
+            ),
+            settings.database_timeout.total_seconds(),
+        ),
         _starting=threading.Lock(),
     )
+    made.reporter.read_from(_readings(made, limiter, counter))
+    return made
+
+
+def _readings(found: Services, limiter: Limiter, counter: Counter) -> Readings:
+    """What each metric is read from, once a second; none of it waits for anything."""
+    tally, feed, journal, keyring = found.tally, found.feed, found.journal, found.keyring
+    clients, keys = found.directory.client_lookups, found.directory.key_lookups
+    return {
+        metrics.GRANTS: lambda: tally.answers(paths.TOKEN, ok="issued"),
+        metrics.INTROSPECTIONS: lambda: tally.answers(paths.INTROSPECT),
+        metrics.REVOCATIONS: lambda: tally.answers(paths.REVOKE),
+        metrics.DURATIONS: lambda: {
+            (name,): tally.durations(path) for path, name in ENDPOINTS.items()
+        },
+        metrics.VERIFICATIONS: tally.verdicts,
+        metrics.API: tally.api,
+        metrics.DIRECTORY: lambda: {**clients.counts("client"), **keys.counts("api_key")},
+        metrics.LIMITS: lambda: {("within",): limiter.within, ("exceeded",): limiter.exceeded},
+        metrics.FALLBACKS: lambda: getattr(counter, "fallbacks", 0),
+        metrics.FEED_LAG: feed.lag,
+        metrics.FEED_FAILURES: lambda: feed.failures,
+        metrics.JOURNAL_BYTES: journal.depth,
+        metrics.JOURNAL_LIMIT: lambda: found.settings.journal_limit,
+        metrics.JOURNAL_AGE: journal.age,
+        metrics.SHIPPED: lambda: found.shipper.shipped,
+        metrics.SHIPPING_FAILURES: lambda: found.shipper.failures,
+        metrics.KEY_AGE: lambda: {(stage,): age for stage, age in keyring.ages().items()},
+        metrics.KEY_TTL: lambda: found.settings.signing_key_ttl.total_seconds(),
+        metrics.WORKERS: lambda: 1,
+    }
 
 
 def _counter(settings: Settings, store: Store) -> Counter:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -19,6 +22,8 @@ from app.admin.operator import operator_actor
 from app.crypto.master_key import create_master_key
 from app.errors import StartRefused, Unavailable
 from app.oauth.metadata import TOKEN
+from app.observe.logs import GRANIAN
+from app.settings import Settings
 from app.wiring import Services, services
 
 THREADS = 32
@@ -68,6 +73,7 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
         raise SystemExit(f"keyturn: {error.description}") from None
     # Workers are forked: a connection left open here would be one that they all talk over.
     found.store.engine.dispose()
+    _show_metrics(found.settings)
     click.echo(f"Keyturn serves {found.settings.issuer} on http://{host}:{port} (Ctrl+C ends it)")
     Granian(
         "wsgi:app",
@@ -85,10 +91,32 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
         websockets=False,
         # Its warnings are about the number of threads, which is meant.
         log_level=LogLevels.error,
+        log_dictconfig=GRANIAN,
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=8,
-    ).serve()
+    ).serve(target_loader=_begin)
+
+
+def _begin(_target: str) -> Any:
+    """The app in a worker: seen by metrics, and shipping what the dead have left, at once."""
+    app = import_module("wsgi").app
+    services(app).start()
+    return app
+
+
+def _show_metrics(settings: Settings) -> None:
+    if settings.metrics_token is None and settings.metrics_port is None:
+        return
+    from app.observe import exposition, worker_files
+
+    directory = Path(settings.metrics_dir)
+    try:
+        worker_files.clean(directory)
+        if settings.metrics_port is not None:
+            exposition.listen(directory, settings.metrics_port)
+    except OSError as error:
+        raise SystemExit(f"keyturn: The metrics cannot be shown: {error}") from None
 
 
 def _prepare(found: Services) -> Bootstrapped | None:

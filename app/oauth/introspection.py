@@ -12,6 +12,7 @@ from app.errors import InsufficientRight, InvalidRequest
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.credentials import Credentials, FoundKey, FoundToken
 from app.oauth.request import OAuthRequest
+from app.observe.tally import Tally
 from app.policy.decide import owners
 from app.records import Client, Organization
 from app.settings import Settings
@@ -33,6 +34,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         client_auth: ClientAuthentication,
         credentials: Credentials,
         journal: TokenJournal,
+        tally: Tally,
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -40,6 +42,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         self._client_auth = client_auth
         self._credentials = credentials
         self._journal = journal
+        self._tally = tally
 
     def create_endpoint_response(self, request: OAuthRequest) -> tuple[int, dict[str, Any], None]:
         client, _ = self._client_auth.authenticate(request, time.time())
@@ -49,12 +52,16 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         presented = request.form.get("token")
         if not presented:
             raise InvalidRequest("token is missing")
+        kind = "token" if self._credentials.is_token_shaped(presented) else "api_key"
         try:
             found = self._credentials.find(presented)
-        except InvalidToken:
+        except InvalidToken as error:
+            self._tally.verified(kind, error.reason)
             return 200, INACTIVE, None
         if not self._may_see(client, organization, found.organization):
+            self._tally.verified(kind, "another_organization")
             return 200, INACTIVE, None
+        self._tally.verified(kind, "active")
         if isinstance(found, FoundToken):
             return 200, self._token(found), None
         self._journal.key_used(found.key, client, request.origin)

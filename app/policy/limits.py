@@ -29,11 +29,15 @@ class Limiter:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
+        self.within = 0
+        self.exceeded = 0
 
     def count(self, limit: Limit, name: str) -> Usage:
         """One more of this name. Raises RateLimited when the limit was used up before."""
         counted = self._counter.hit(name, limit.seconds)
         usage = Usage(limit, counted.used, max(1, counted.ends_at - int(time.time())))
         if counted.used > limit.amount:
+            self.exceeded += 1
             raise RateLimited(usage.resets_in, usage)
+        self.within += 1
         return usage

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, Text, cast, select
 
 from app.key_templates import key_template
+from app.observe.tally import HitRate
 from app.records import ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
 from app.storage.feed import Feed
@@ -50,6 +51,7 @@ class Directory:
         self._templates: tuple[KeyTemplate, ...] = ()
         self._key_prefix = settings.key_prefix
         self._max_token_ttl = settings.max_token_ttl.total_seconds()
+        self.client_lookups, self.key_lookups = HitRate(), HitRate()
         self._generation = 0
         self._letting_go = threading.Lock()
 
@@ -62,7 +64,7 @@ class Directory:
     def known_client(self, client_id: str) -> Client | None:
         """The client as known here; nothing is read."""
         self._feed.require_fresh()
-        return self._clients.get(client_id)
+        return self.client_lookups.noted(self._clients.get(client_id))
 
     def client_now(self, client_id: str) -> Client | None:
         """The client as the database has it at this moment."""
@@ -71,7 +73,7 @@ class Directory:
     def api_key(self, digest: bytes) -> ApiKey | None:
         """The API key with this SHA-256, as known here, else as the database has it."""
         self._feed.require_fresh()
-        return self._keys.get(digest) or self._read(
+        return self.key_lookups.noted(self._keys.get(digest)) or self._read(
             self._keys, digest, lambda: self._load_api_key(digest)
         )
 

@@ -33,6 +33,8 @@ class Feed:
         self._reset: Sequence[Callable[[], None]] = ()
         self._position: int | None = None
         self._synced = 0.0
+        self._made = time.monotonic()
+        self.failures = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -65,6 +67,14 @@ class Feed:
                 # The thread goes on trying; requests do not queue up behind a dead database.
                 raise Unavailable(detail="database: away for longer than KEYTURN_MAX_STALE")
             self.poll()
+
+    def is_bearable(self) -> bool:
+        """Whether what is known here may be served without asking the database."""
+        return self._position is not None and self.lag() <= self._max_stale
+
+    def lag(self) -> float:
+        """Seconds since this process was last in step with the database, or was made."""
+        return time.monotonic() - (self._synced or self._made)
 
     def poll(self) -> None:
         """Apply what has changed since the last poll. Raises Unavailable."""
@@ -103,7 +113,9 @@ class Feed:
             try:
                 self.poll()
             except Unavailable as error:
+                self.failures += 1
                 log.warning("the change feed is out of reach: %s", error.detail)
             except Exception:
+                self.failures += 1
                 # A thread that died in silence would serve stale records for ever.
                 log.exception("the change feed failed")

@@ -19,6 +19,8 @@ from pathlib import Path
 from app.errors import Unavailable
 
 SUFFIX = ".jsonl"
+PROBE = bytes(8192)
+"""More than a file system may keep beside a file's name: it needs a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,30 @@ class Journal:
                 continue  # shipped by another worker
         self._waiting = max(0, total - self._size)
         return total
+
+    def age(self) -> float:
+        """Seconds since the oldest segment that waits was begun; 0: nothing waits."""
+        begun = min(self.segments().values(), default=None)
+        return 0.0 if begun is None else max(0.0, time.time() - begun)
+
+    def is_full(self) -> bool:
+        """Whether the next line would be refused."""
+        return self.depth() > self._limit
+
+    def is_writable(self) -> bool:
+        """Whether a segment could be begun and filled; tried, because rights do not tell of a
+        full or failing disk."""
+        path = self._directory / f".probe-{os.getpid()}-{threading.get_ident()}"
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                return os.write(descriptor, PROBE) == len(PROBE)
+            finally:
+                os.close(descriptor)
+                path.unlink(missing_ok=True)
+        except OSError:
+            return False
 
     def finished(self) -> Iterator[Segment]:
         """The segments nobody appends to, each locked while the loop looks at it."""

@@ -141,6 +141,8 @@ class Shipper:
         self._journal = journal
         self._store = store
         self._interval = interval
+        self.shipped = 0
+        self.failures = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._at_exit: Finalize | None = None
@@ -166,10 +168,12 @@ class Shipper:
         """End the segment and ship it; what cannot be shipped now stays for the next time."""
         try:
             self._journal.seal()
-            ship(self._journal, self._store)
+            self.shipped += ship(self._journal, self._store)
         except Unavailable as error:
+            self.failures += 1
             log.warning("the journal waits: %s", error.detail)
         except Exception:
+            self.failures += 1
             log.exception("the journal waits")
         self._journal.depth()
 

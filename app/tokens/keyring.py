@@ -7,7 +7,7 @@ before it signs; the previous one stays there until its last token has expired.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,8 @@ class Published:
     signer: Signer
     jwks: Mapping[str, Any]
     keys: FixedKeys
+    since: Mapping[str, datetime]
+    """When the oldest key of each stage entered it."""
 
 
 class Keyring:
@@ -81,12 +83,22 @@ class Keyring:
             signer=JwsSigner(current.kid, current.algorithm, self._decrypted(current)),
             jwks=jwks,
             keys=FixedKeys.of_jwks(jwks, ALGORITHMS),
+            since=_since(stored),
         )
         with self._letting_go:
             # A rotation that was told of meanwhile may be newer than what we read: not kept.
             if generation == self._generation:
                 self._published = published
         return published
+
+    def ages(self) -> dict[str, float]:
+        """Seconds that the oldest key of each stage has been in it, as known here; never waits."""
+        known, now = self._published, self._store.clock()
+        return (
+            {stage: (now - at).total_seconds() for stage, at in known.since.items()}
+            if known
+            else {}
+        )
 
     def drop(self, _kid: str = "") -> None:
         """Let go of what is known (called by the feed)."""
@@ -175,3 +187,12 @@ class Keyring:
         )
         work.changed("signing_key", pair.kid)
         work.record("signing_key.created", "signing_key", pair.kid, stage=stage)
+
+
+def _since(stored: Sequence[StoredKey]) -> dict[str, datetime]:
+    since: dict[str, datetime] = {}
+    for key in stored:
+        entered = {CURRENT: key.activated_at, PREVIOUS: key.replaced_at}.get(key.stage)
+        at = entered or key.created_at
+        since[key.stage] = min(at, since.get(key.stage, at))
+    return since

@@ -9,11 +9,14 @@ from app.admin.contention import until_settled
 from app.ids import new_request_id
 from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
-from app.web import api, dashboard, problems, well_known
+from app.observe.context import REQUEST_ID
+from app.web import api, dashboard, metrics, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
 from app.web.problems import invalid_input
 from app.wiring import Services, services
+
+API = "/v1/"
 
 __all__ = ["invalid_input", "mount"]
 
@@ -25,6 +28,7 @@ def mount(app: OpenAPI) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.url_map.merge_slashes = False  # another spelling of a path is another path, no redirect
     app.register_blueprint(well_known.blueprint)
+    app.register_blueprint(metrics.blueprint)
     app.register_blueprint(dashboard.blueprint)
     api.mount(app)
     problems.register(app)
@@ -32,16 +36,24 @@ def mount(app: OpenAPI) -> None:
     @app.before_request
     def begin() -> None:
         g.request_id = new_request_id()
+        REQUEST_ID.set(g.request_id)
         g.origin = proxies.origin(request.environ, g.request_id)
 
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if request.path.startswith(API):
+            found.tally.api_answered(response.status_code)
         return response
 
     app.wsgi_app = OAuthEdge(  # type: ignore[method-assign]
-        app.wsgi_app, _endpoints(found), proxies, found.settings.issuer, found.start
+        app.wsgi_app,
+        _endpoints(found),
+        proxies,
+        found.settings.issuer,
+        found.start,
+        found.tally.answered,
     )
 
 

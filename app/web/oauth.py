@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -16,10 +17,12 @@ import orjson
 from app.errors import InvalidClient, InvalidRequest, OAuthError, RateLimited, Unavailable
 from app.ids import new_request_id
 from app.oauth.request import OAuthRequest, OAuthResponse
+from app.observe.context import REQUEST_ID
 from app.web.forms import read_form
 from app.web.limits import limit_headers, refused_by_limit
 from app.web.origin import Proxies
 from app.web.problems import status_of
+from keyturn.errors import KeyturnError
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 Endpoint = Callable[[OAuthRequest], OAuthResponse]
+Answered = Callable[[str, int, KeyturnError | None, float], None]
+"""Told of each answer: path, status, why it is no good one, seconds."""
 
 _LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -41,12 +46,14 @@ class OAuthEdge:
         proxies: Proxies,
         realm: str,
         start: Callable[[], None],
+        answered: Answered,
     ) -> None:
         self._flask = flask
         self._start = start
         self._started = False
         self._endpoints = endpoints
         self._proxies = proxies
+        self._answered = answered
         self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -57,7 +64,10 @@ class OAuthEdge:
         endpoint = self._endpoints.get(environ["PATH_INFO"])
         if endpoint is None:
             return self._flask(environ, start_response)
+        begun = perf_counter()
         request_id = new_request_id()
+        REQUEST_ID.set(request_id)
+        refusal: KeyturnError | None = None
         also: list[tuple[str, str]] = []
         try:
             if environ["REQUEST_METHOD"] != "POST":
@@ -69,20 +79,23 @@ class OAuthEdge:
                 if response.usage is not None:
                     also += limit_headers(response.usage)
         except OAuthError as error:
+            refusal = error
             status, body = status_of(error), _error(error.code, error.description)
             if isinstance(error, InvalidClient):
                 also.append(("WWW-Authenticate", self._challenge))
             elif isinstance(error, RateLimited):
                 also += refused_by_limit(error)
         except Unavailable as error:
-            log.warning("%s: %s", request_id, error.detail)
+            refusal = error
+            log.warning("refused until it is back: %s", error.detail)
             status, body = 503, _error(error.code, error.description)
             also.append(("Retry-After", str(error.retry_after)))
         except Exception:
             # A bug of ours: the caller learns nothing but the id under which the log has it all.
-            log.exception("%s: %s failed", request_id, environ["PATH_INFO"])
+            log.exception("%s failed", environ["PATH_INFO"])
             status, body = 500, _error("server_error", "Something went wrong on our side")
         content = orjson.dumps(body)
+        self._answered(environ["PATH_INFO"], status, refusal, perf_counter() - begun)
         start_response(
             _LINES[status],
             [

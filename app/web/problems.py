@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Response, current_app, g, jsonify
+from flask import Flask, Response, current_app, g, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -63,7 +63,7 @@ def render(error: KeyturnError) -> Response:
     """What the caller may know of an error; its detail goes to the log."""
     realm = services(current_app).settings.issuer
     if isinstance(error, CredentialRefused):
-        log.info("%s: %s %s", g.request_id, error.reason, error.detail)
+        log.info("refused: %s %s", error.reason, error.detail)
         response = problem(error.status, str(error.code), error.description)
         challenge = error.challenge_for(realm)
         if challenge is not None:
@@ -73,7 +73,7 @@ def render(error: KeyturnError) -> Response:
         return response
     status = status_of(error)
     if status >= 500:
-        log.warning("%s: %s", g.request_id, error.detail or error.description)
+        log.warning("refused until it is back: %s", error.detail or error.description)
     field = getattr(error, "field", None)
     details = [{"field": field, "message": error.description}] if field else None
     response = problem(status, error.code, error.description, details)
@@ -116,5 +116,5 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def on_bug(error: Exception) -> Response:
-        log.exception("%s failed", g.request_id)
+        log.exception("%s failed", request.endpoint)
         return problem(500, "server_error", "Something went wrong on our side")

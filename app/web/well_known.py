@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from app.errors import StartRefused, Unavailable
 from app.oauth import metadata as paths
 from app.wiring import services
 
@@ -60,12 +59,17 @@ def live() -> Response:
 
 @blueprint.get("/health/ready")
 def ready() -> Response:
-    """Whether a token could be issued now: the database answers and there is a signing key."""
-    found = services(current_app)
-    try:
-        found.store.feed_head()
-        found.keyring.published()
-    except (Unavailable, StartRefused) as error:
-        body = {"status": "unavailable", "reason": error.code}
-        return Response(orjson.dumps(body), status=503, mimetype="application/json")
-    return Response(b'{"status":"ready"}', mimetype="application/json")
+    """Whether a token could be issued now; why not, as one of a few words.
+
+    With the database away it stays ready for as long as known clients are served without it, and
+    says so in ``degraded``.
+    """
+    verdict = services(current_app).readiness()
+    if verdict.is_ready:
+        body = {"status": "ready"} | ({"degraded": verdict.reason} if verdict.reason else {})
+    else:
+        body = {"status": "unavailable", "reason": verdict.reason or ""}
+    response = Response(orjson.dumps(body), 200 if verdict.is_ready else 503)
+    response.content_type = "application/json"
+    response.headers["Cache-Control"] = "no-store"
+    return response

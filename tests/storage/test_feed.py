@@ -297,8 +297,10 @@ def test_known_clients_are_served_for_a_while_without_a_database(tmp_path, postg
         assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
         assert int(response.headers["Retry-After"]) > 0
         assert server.get("/health").status_code == 200
-        assert server.get("/health/ready").status_code == 503
+        ready = server.get("/health/ready").json()
+        assert ready == {"status": "ready", "degraded": "database_unavailable"}
         eventually(lambda: server.ask(client).status_code == 503)
+        assert server.get("/health/ready").status_code == 503
         started = time.monotonic()
         assert server.ask(client).status_code == 503
         assert time.monotonic() - started < 2

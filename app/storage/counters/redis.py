@@ -29,11 +29,12 @@ class RedisCounter:
         self._alone = alone
         self._now = now
         self._away_until = 0.0
+        self.fallbacks = 0
 
     def hit(self, name: str, window: int, cost: int = 1) -> Count:
         """Add ``cost`` in the present window of so many seconds. Raises Unavailable."""
         if time.monotonic() < self._away_until:
-            return self._alone.hit(name, window, cost)
+            return self._fall_back(name, window, cost)
         now = int(self._now())
         ends = now - now % window + window
         key = PREFIX + sha256(f"{window}:{ends}:{name}".encode()).hexdigest()
@@ -45,4 +46,8 @@ class RedisCounter:
         except RedisError as error:
             self._away_until = time.monotonic() + PAUSE
             log.error("Redis is away, this node counts alone: %s", type(error).__name__)
-            return self._alone.hit(name, window, cost)
+            return self._fall_back(name, window, cost)
+
+    def _fall_back(self, name: str, window: int, cost: int) -> Count:
+        self.fallbacks += 1
+        return self._alone.hit(name, window, cost)

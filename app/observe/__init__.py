@@ -1,0 +1,1 @@
+"""OBSERVE: what is seen from outside – counts, log lines, traces, readiness."""
