@@ -46,7 +46,7 @@ class MasterKey:
         """Raises StartRefused when it was encrypted under another key, or altered."""
         try:
             return AESGCM(self._key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the latter for what is too short to be anything
             raise StartRefused(
                 "The signing keys in the database were encrypted under another master key: "
                 "restore the keys/master.key (or KEYTURN_MASTER_KEY) that belongs to this database"
@@ -88,7 +88,8 @@ def create_master_key(keys_dir: str, random_bytes: RandomBytes) -> None:
     if path.exists():
         return
     # Complete under another name first: a start at the same time reads all of it or nothing.
-    draft = directory / f".{FILE_NAME}.{os.getpid()}"
+    # Under a name of its own: in a container every start has the same process id.
+    draft = directory / f".{FILE_NAME}.{random_bytes(8).hex()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
