@@ -97,8 +97,9 @@ def test_clocks_that_are_apart(postgres_url, tmp_path, hours, status):
 
 def test_no_master_key(fresh_installation):
     (fresh_installation.directory / "keys" / "master.key").unlink()
-    fresh_installation.services.keyring.drop()  # as a process that has just begun
-    found = findings(fresh_installation)
+    begun = Installation(fresh_installation.directory, fresh_installation.database_url, {})
+    found = findings(begun)
+    begun.close()
     assert found["master key"].status == "fail"
     assert "flask bootstrap" in found["master key"].action
     assert found["token"].status == "fail"
