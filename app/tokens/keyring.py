@@ -118,13 +118,17 @@ class Keyring:
             if stage not in stages:
                 self._add(work, stage)
 
-    def rotate(self, work: Transaction, *, algorithm: str | None = None) -> str:
+    def rotate(
+        self, work: Transaction, *, algorithm: str | None = None, replacing: str | None = None
+    ) -> str:
         """Let the next key sign, and publish another next one; answers the new current kid.
 
-        Raises Conflict when somebody else rotates at the same time.
+        Raises Conflict when somebody else rotates at the same time, or has replaced ``replacing``.
         """
         keys = {key.stage: key for key in signing_keys.listed(work.session, (CURRENT, NEXT))}
         current, following = keys[CURRENT], keys[NEXT]
+        if replacing not in (None, current.kid):
+            raise Conflict("The signing key has just been rotated by somebody else")
         moved = signing_keys.move(
             work, current.kid, CURRENT, PREVIOUS, replaced_at=work.now
         ) and signing_keys.move(work, following.kid, NEXT, CURRENT, activated_at=work.now)
@@ -157,7 +161,8 @@ class Keyring:
         for key in signing_keys.listed(work.session, (CURRENT, PREVIOUS)):
             if self._has_served(key, work.now):
                 if key.stage == CURRENT:
-                    self.rotate(work)
+                    # By its name: on PostgreSQL another worker may have rotated since it was read.
+                    self.rotate(work, replacing=key.kid)
                 else:
                     self.retire(work, key.kid, reason="expired")
 
