@@ -63,7 +63,7 @@ class Feed:
     def require_fresh(self) -> None:
         """Raise Unavailable when the database has been away for longer than is bearable."""
         if time.monotonic() - self._synced > self._max_stale:
-            if self._thread is not None and self._position is not None:
+            if self._thread is not None and self._synced:
                 # The thread goes on trying; requests do not queue up behind a dead database.
                 raise Unavailable(detail="database: away for longer than KEYTURN_MAX_STALE")
             self.poll()
