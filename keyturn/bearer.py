@@ -253,6 +253,3 @@ def read_credential(authorization: str | None) -> str:
         other = _OTHER_SCHEME.fullmatch(authorization) is not None
         raise CredentialMalformed(other_scheme=other)
     return found[1]
-
-
-_credential = read_credential
