@@ -37,12 +37,14 @@ def read_form(environ: dict[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]
 
     An empty value counts as absent (RFC 6749 §3.2).
     """
+    # Read before anything is refused: behind an unread body the connection is cut, and the next
+    # request on it fails without a word.
+    body = read_body(environ)
     if environ.get("QUERY_STRING"):
         raise ParameterInUrl
     media_type = environ.get("CONTENT_TYPE", "")
     if media_type != FORM and not _is_form(media_type):
         raise WrongMediaType
-    body = read_body(environ)
     try:
         text = body.decode("ascii")
     except UnicodeDecodeError:
