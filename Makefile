@@ -13,7 +13,7 @@ export KEYTURN_ISSUER ?= http://$(if $(filter 0.0.0.0,$(HOST)),127.0.0.1,$(HOST)
 export FLASK_APP := wsgi.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run dev test check format lint types imports demo bench docs lock clean
+.PHONY: run dev test soak check format lint types imports demo bench docs lock clean
 
 run: $(VENV)/server.done
 	@$(BIN)/flask bootstrap
@@ -23,6 +23,10 @@ dev: $(VENV)/test.done run
 
 test: $(VENV)/test.done
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+# Three nodes under load and everything that can happen to them, for a quarter of an hour.
+soak: $(VENV)/test.done
+	$(BIN)/pytest -n 0 tests/chaos --soak $(ARGS)
 
 check: $(VENV)/test.done format lint types imports test
 

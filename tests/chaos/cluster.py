@@ -38,7 +38,7 @@ class Node:
             "KEYTURN_COUNTERS_FILE": str(self.home / "counters"),
             **environ,
         }
-        self.served: Served
+        self.served: Served | None = None
 
     @property
     def url(self) -> str:
@@ -69,9 +69,13 @@ class Node:
                     found.append(child)
         return found
 
+    def stop(self) -> None:
+        if self.served is not None:
+            self.served.stop()
+
     def restart(self) -> None:
         """As an orchestrator does: SIGTERM, wait for the end, start anew."""
-        self.served.stop()
+        self.stop()
         self.start()
 
     def anew(self, times: int = 6) -> Iterator[httpx.Client]:
@@ -103,9 +107,8 @@ class Cluster:
                 one.result()
             yield self
         finally:
-            for node in self.nodes:
-                if hasattr(node, "served"):
-                    node.served.stop()
+            with ThreadPoolExecutor(NODES) as pool:
+                list(pool.map(Node.stop, self.nodes))
         for node in self.nodes:
             assert "Traceback" not in node.served.log(), node.served.log()[-6000:]
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tests.chaos.cluster import Cluster, Node
+from tests.chaos.cluster import NODES, PATIENCE, Cluster, Node
 from tests.support.installation import Credentials
+from tests.support.served import eventually
 
 BODY = b"grant_type=client_credentials"
 PAUSE = 0.03
@@ -122,21 +123,33 @@ class Load:
     def received(self) -> list[str]:
         return [answer.jti for answer in self.answers if answer.jti]
 
+    @property
+    def tokens(self) -> list[str]:
+        return [answer.token for answer in self.answers if answer.token]
+
     def failures(self) -> list[Answer]:
         """Everything but a token."""
         return [answer for answer in self.answers if answer.status != 200]
 
     def since(self, begun: float) -> list[Answer]:
-        """The answers to what was asked later."""
-        return [answer for answer in self.answers if answer.begun > begun]
+        """The answers to what was asked later; each client's are in the order of time."""
+        found = []
+        for one in self.asking:
+            for answer in reversed(tuple(one.answers)):
+                if answer.begun <= begun:
+                    break
+                found.append(answer)
+        return found
 
-    def has_reached_all(self, begun: float, clients: int | None = None) -> bool:
-        """Whether each client has since had a token of each node."""
-        pairs = {
-            (answer.client_id, answer.node) for answer in self.since(begun) if answer.status == 200
-        }
-        nodes = {node for _, node in pairs}
-        return len(pairs) >= (clients or len(self.asking)) * max(3, len(nodes))
+    def reaches_all(self, begun: float = 0, clients: int | None = None) -> None:
+        """Wait until each client has had a token of each node that it asked for later."""
+        expected = (clients or len(self.asking)) * NODES
+
+        def is_reached() -> bool:
+            served = {(one.client_id, one.node) for one in self.since(begun) if one.status == 200}
+            return len(served) >= expected
+
+        eventually(is_reached, timeout=PATIENCE, every=0.1)
 
     @contextmanager
     def running(self) -> Iterator[Load]:
