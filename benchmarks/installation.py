@@ -1,0 +1,174 @@
+"""A temporary installation: made by ``flask bootstrap`` and the use cases, as a real one is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import func, insert, select
+
+from app import create_app
+from app.admin import clients, resources, scopes
+from app.admin.operator import command_line
+from app.ids import new_jti, new_request_id
+from app.records import Client, Origin
+from app.settings import Settings
+from app.storage.models import AuditEventRow, ClientRow, ClientSecretRow
+from app.storage.shipping import ship
+from app.tokens.journal import TokenJournal
+from app.wiring import Services, services
+from benchmarks.load import post
+from keyturn.apikey import key_digest
+
+ROOT = Path(__file__).parent.parent
+TOKEN_PATH = "/oauth/token"
+FORM = b"grant_type=client_credentials&scope=bookings%3Aread+bookings%3Awrite"
+AUDIENCE = "https://bookings.example.com"
+SCOPES = ("bookings:read", "bookings:write", "bookings:cancel")
+
+
+LIMITED = {"KEYTURN_TOKEN_RATE_LIMIT": "100000000/minute"}
+"""Each client's tokens counted, too; without a limit nothing is."""
+
+_SEGMENT = 10_000
+
+
+class Credentials(NamedTuple):
+    """A client that may ask for every scope of ``FORM``."""
+
+    client_id: str
+    client_secret: str
+
+    @property
+    def basic(self) -> str:
+        """The ``Authorization`` header."""
+        return "Basic " + b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+
+    @property
+    def token_request(self) -> bytes:
+        """The raw HTTP request."""
+        return post(TOKEN_PATH, FORM, self.basic)
+
+
+class Installation:
+    """One database, keys and journal below a directory; and the app over them in this process."""
+
+    def __init__(self, directory: Path, **environ: str) -> None:
+        self.environ = {
+            "KEYTURN_DATABASE_URL": f"sqlite:///{directory / 'keyturn.db'}",
+            "KEYTURN_KEYS_DIR": str(directory / "keys"),
+            "KEYTURN_JOURNAL_DIR": str(directory / "journal"),
+            "KEYTURN_COUNTERS_FILE": str(directory / "counters"),
+            # Counted, and never reached: all of the load comes from one address.
+            "KEYTURN_FAILED_AUTHENTICATION_LIMIT": "100000000/minute",
+            **environ,
+        }
+        subprocess.run(
+            [sys.executable, "-m", "flask", "bootstrap"],
+            cwd=ROOT, env=process_environ(self.environ),
+            check=True, stdout=subprocess.DEVNULL, timeout=120,
+        )  # fmt: skip
+        self.app = create_app(Settings.from_env(self.environ))
+        self._asked: Client | None = None
+        desk = self.services.desk
+        self._actor = command_line(desk)
+        for name in SCOPES:
+            scopes.add(desk, self._actor, scopes.NewScope(name=name))
+        new = resources.NewResource(identifier=AUDIENCE, scopes=["bookings:*"])
+        resources.create(desk, self._actor, new)
+
+    @property
+    def services(self) -> Services:
+        return services(self.app)
+
+    def client(self, name: str = "bench") -> Credentials:
+        """A new client, by the use case behind CLI and API."""
+        new = clients.NewClient(name=name, scopes=SCOPES)
+        made = clients.create(self.services.desk, self._actor, new)
+        return Credentials(made.client.client_id, made.client_secret or "")
+
+    def fill(self, count: int) -> list[Credentials]:
+        """``count`` more clients, copied from one row by row: a use case each takes minutes."""
+        model = self.client("model")
+        made = [
+            Credentials(f"{model.client_id}{number:07}", f"{model.client_secret}{number:07}")
+            for number in range(count)
+        ]
+        with self.services.store.begin() as connection:
+            client, secret = (
+                dict(
+                    connection.execute(select(table).where(table.c.client_id == model.client_id))
+                    .mappings()
+                    .one()
+                )
+                for table in (ClientRow.__table__, ClientSecretRow.__table__)
+            )
+            connection.execute(
+                insert(ClientRow), [client | {"client_id": one.client_id} for one in made]
+            )
+            connection.execute(
+                insert(ClientSecretRow),
+                [
+                    secret
+                    | {
+                        "id": f"{secret['id']}{number:07}",
+                        "client_id": one.client_id,
+                        "digest": key_digest(one.client_secret),
+                    }
+                    for number, one in enumerate(made)
+                ],
+            )
+        return made
+
+    def history(self, count: int) -> None:
+        """The events of ``count`` tokens in the audit log."""
+        for begun in range(0, count, _SEGMENT):
+            self.journal(min(_SEGMENT, count - begun))
+            self.ship()
+
+    def journal(self, count: int) -> None:
+        """The events of ``count`` tokens in the journal, as if these had been issued."""
+        found = self.services
+        if self._asked is None:
+            self._asked = found.directory.client(self.client("history").client_id)
+        client, journal = cast("Client", self._asked), TokenJournal(found.journal)
+        details = {"scope": " ".join(SCOPES), "aud": AUDIENCE, "exp": 0, "env": "live"}
+        for _ in range(count):
+            origin = Origin(new_request_id(), "127.0.0.1", "python-requests/2.32.5")
+            journal.issued(time.time_ns(), client, new_jti(), origin, details)
+
+    def ship(self) -> int:
+        """Move the journal to the database; answers how many events."""
+        self.services.journal.seal()
+        return ship(self.services.journal, self.services.store)
+
+    def tokens_in_log(self, patience: float = 30.0) -> int:
+        """How many tokens the audit log knows, once the servers have shipped their journals."""
+        until = time.monotonic() + patience
+        waiting = Path(self.environ["KEYTURN_JOURNAL_DIR"])
+        while any(waiting.glob("*.jsonl")) and time.monotonic() < until:
+            time.sleep(0.1)
+        counted = select(func.count()).where(AuditEventRow.type == "token.issued")
+        with self.services.store.connect() as connection:
+            return connection.execute(counted).scalar_one()
+
+    def beside(self, **environ: str) -> Any:
+        """Another app over the same database, as another worker with other settings would be."""
+        return create_app(Settings.from_env({**self.environ, **environ}))
+
+    def close(self) -> None:
+        """End what runs in this process."""
+        self.services.stop()
+        self.services.store.engine.dispose()
+
+
+def process_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a server: nothing of Keyturn's but what is given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KEYTURN_")}
+    return {**kept, "FLASK_APP": "wsgi.py", **environ}

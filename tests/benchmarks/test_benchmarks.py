@@ -1,0 +1,61 @@
+"""The benchmarks run and print their tables; how fast anything is, no test decides."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def printed_by(*command):
+    ended = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[-6000:]
+    return ended.stdout
+
+
+def line(printed, name):
+    """The figures behind a name in a table."""
+    found = next(line for line in printed.splitlines() if line.strip().startswith(name))
+    return found.strip().removeprefix(name).split()
+
+
+@pytest.mark.timeout(300)
+def test_a_very_short_run_over_sockets_prints_its_table():
+    short = ["--seconds", "0.3", "--rounds", "1", "--connections", "4", "--load", "python"]
+    printed = printed_by("benchmarks", *short)
+    for name in (
+        "Keyturn, everything on",
+        "Keyturn, as installed",
+        "WSGI, constant answer",
+        "WSGI, one signature",
+        "Flask view, one signature",
+    ):
+        assert len(line(printed, name)) == 10, printed
+    assert "to the first token" in printed
+    assert "Memory of a worker" in printed
+    assert "Audit log" in printed
+    assert "requests failed" not in printed, printed
+
+
+@pytest.mark.timeout(300)
+def test_a_very_short_run_in_process_prints_its_tables():
+    short = ["--seconds", "0.002", "--rounds", "1", "--clients", "40", "--events", "100"]
+    printed = printed_by("benchmarks.inprocess", *short)
+    for name in (
+        "whole WSGI call of a grant",
+        "form reading",
+        "client authentication",
+        "decision, remembered",
+        "claims as JSON",
+        "signature, as compact JWS",
+        "journal line: JSON and write",
+        "bare ES256 signature check",
+        "TokenVerifier, cold token",
+        "an event, 100 there before",
+        "40 registered, all ask, all remembered",
+    ):
+        assert len(line(printed, name)) == 4, printed
