@@ -65,6 +65,7 @@ class Installation:
             "KEYTURN_KEYS_DIR": str(directory / "keys"),
             "KEYTURN_JOURNAL_DIR": str(directory / "journal"),
             "KEYTURN_COUNTERS_FILE": str(directory / "counters"),
+            "KEYTURN_METRICS_DIR": str(directory / "metrics"),
             # Counted, and never reached: all of the load comes from one address.
             "KEYTURN_FAILED_AUTHENTICATION_LIMIT": "100000000/minute",
             **environ,
