@@ -20,6 +20,8 @@ from tests.support.served import Served, eventually, free_port, start
 NODES = 3
 PATIENCE = 40
 """Seconds within which anything that has no bound of its own has to happen: for slow machines."""
+START = 100
+"""Seconds for a start: three at once, beside other tests, on a machine that may be busy."""
 BOUND = 2.0
 """Seconds after which what was revoked is accepted nowhere."""
 
@@ -54,6 +56,7 @@ class Node:
             port=self.port,
             workers=self._workers,
             threads=8,
+            patience=START,
             **self._environ,
         )
 

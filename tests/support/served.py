@@ -127,6 +127,7 @@ def start(
     port: int | None = None,
     workers: int = 1,
     threads: int = 16,
+    patience: float = 40,
     **environ: str,
 ) -> Served:
     """Serve this installation; the issuer is where it is served, unless said otherwise."""
@@ -142,7 +143,7 @@ def start(
         )  # fmt: skip
     served = Served(process, port, log)
     try:
-        eventually(lambda: _is_live(served), timeout=40, every=0.05)
+        eventually(lambda: _is_live(served), timeout=patience, every=0.05)
     except AssertionError:
         served.kill()
         raise AssertionError(f"the server does not start:\n{served.log()[-4000:]}") from None
