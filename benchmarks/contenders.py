@@ -41,6 +41,11 @@ class Workbench:
         requests = tuple(installation.client().token_request for _ in range(CLIENTS))
         return cls(directory, installation, threads, requests, directory / "sample.json")
 
+    def environ(self, port: int) -> dict[str, str]:
+        """The settings of one server. Its journal is its own, or others would ship it in turn."""
+        journal = self.installation.journals / f"of-{port}"
+        return {**self.installation.environ, "KEYTURN_JOURNAL_DIR": str(journal)}
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -71,7 +76,7 @@ def ours(
     """``flask serve`` of a checkout: client check, decision, signature, journal, shipping, feed."""
 
     def serve(bench: Workbench, port: int) -> Served:
-        settings = {**bench.installation.environ, **environ}
+        settings = {**bench.environ(port), **environ}
         return Served(_flask_serve(bench, port), bench.requests, settings, directory=root)
 
     return serve
@@ -85,7 +90,7 @@ def ceiling(name: str) -> Callable[[Workbench, int], Served]:
         directory.mkdir(exist_ok=True)
         (directory / "wsgi.py").write_text(ceilings.WSGI)
         environ = {ceilings.NAME: name, ceilings.SAMPLE: str(bench.sample), "PYTHONPATH": str(ROOT)}
-        environ |= bench.installation.environ
+        environ |= bench.environ(port)
         return Served(_flask_serve(bench, port), bench.requests, environ, directory)
 
     return serve

@@ -60,10 +60,11 @@ class Installation:
     """One database, keys and journal below a directory; and the app over them in this process."""
 
     def __init__(self, directory: Path, **environ: str) -> None:
+        self.journals = directory / "journals"
         self.environ = {
             "KEYTURN_DATABASE_URL": f"sqlite:///{directory / 'keyturn.db'}",
             "KEYTURN_KEYS_DIR": str(directory / "keys"),
-            "KEYTURN_JOURNAL_DIR": str(directory / "journal"),
+            "KEYTURN_JOURNAL_DIR": str(self.journals / "here"),
             "KEYTURN_COUNTERS_FILE": str(directory / "counters"),
             "KEYTURN_METRICS_DIR": str(directory / "metrics"),
             # Counted, and never reached: all of the load comes from one address.
@@ -152,8 +153,7 @@ class Installation:
     def tokens_in_log(self, patience: float = 30.0) -> int:
         """How many tokens the audit log knows, once the servers have shipped their journals."""
         until = time.monotonic() + patience
-        waiting = Path(self.environ["KEYTURN_JOURNAL_DIR"])
-        while any(waiting.glob("*.jsonl")) and time.monotonic() < until:
+        while any(self.journals.glob("*/*.jsonl")) and time.monotonic() < until:
             time.sleep(0.1)
         counted = select(func.count()).where(AuditEventRow.type == "token.issued")
         with self.services.store.connect() as connection:
