@@ -88,7 +88,8 @@ def restore(desk: Desk, file: BinaryIO, *, force: bool, progress: Progress) -> B
     """
     made, salt, head = _read_head(file)
     master_key = read_master_key(desk.settings.keys_dir, desk.settings.master_key)
-    if master_key.id != made.master_key:
+    opens = master_key.named(made.master_key)
+    if opens is None:
         raise Invalid(
             f"The backup was encrypted under another master key ({made.master_key}; this is "
             f"{master_key.id}): put that key into {desk.settings.keys_dir}/ or KEYTURN_MASTER_KEY"
@@ -96,7 +97,7 @@ def restore(desk: Desk, file: BinaryIO, *, force: bool, progress: Progress) -> B
     revision = _revision(desk)
     if revision != made.schema:
         raise Invalid(_other_schema(made, revision))
-    sealed = SealedReader(file, _key(master_key, salt, head))
+    sealed = SealedReader(file, _key(opens, salt, head))
     # The command line is the actor; before the last row is in, there is no organization for it.
     with (
         desk.store.transaction(operator_actor("")) as work,

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import orjson
 
 from app.admin.desk import Desk
-from app.admin.findings import Finding, failed, passed, warned
+from app.admin.findings import Finding, Report, failed, passed, warned
 from app.admin.premises import disk, journal, permissions, sqlite_file
 from app.crypto.master_key import FILE_NAME, MasterKey, read_master_key
 from app.errors import StartRefused, Unavailable
@@ -205,8 +205,21 @@ def _signing_keys(desk: Desk, key: MasterKey | None) -> Iterator[Finding]:
             message, _, action = error.description.partition(": ")
             yield failed("keyring", message, action)
         else:
-            yield passed("keyring", f"the master key opens all {len(keys)} signing keys")
+            yield _sealed_under(key.named(key.id) or key, keys)
     yield _age(desk, stages[CURRENT])
+
+
+def _sealed_under(first: MasterKey, keys: list[StoredKey]) -> Finding:
+    try:
+        for one in keys:
+            first.decrypt(one.private_key or b"", one.kid.encode())
+    except StartRefused:
+        return warned(
+            "keyring",
+            "an older master key is still needed",
+            "run `flask signing-key reseal`, and then take the older one away",
+        )
+    return passed("keyring", f"the master key opens all {len(keys)} signing keys")
 
 
 def _age(desk: Desk, current: StoredKey) -> Finding:
@@ -279,16 +292,7 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All findings together."""
-
-    ok: bool
-    """Nothing failed; there may be warnings."""
-    findings: tuple[Finding, ...]
-
-
 def report(desk: Desk, kept: Journal) -> Report:
     """Every finding at once."""
     findings = tuple(examine(desk, kept))
-    return Report(not any(one.status == "fail" for one in findings), findings)
+    return Report.of(findings)

@@ -31,3 +31,16 @@ def warned(check: str, message: str, action: str) -> Finding:
 def failed(check: str, message: str, action: str) -> Finding:
     """It does not work, or will not for long."""
     return Finding(check, FAIL, message, action)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings together."""
+
+    ok: bool
+    """Nothing failed; there may be warnings."""
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, findings: tuple[Finding, ...]) -> Report:
+        return cls(not any(one.status == FAIL for one in findings), findings)

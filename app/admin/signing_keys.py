@@ -64,5 +64,15 @@ def retire(desk: Desk, actor: Actor, kid: str, *, reason: str = "by_hand") -> Si
         return key
 
 
+def reseal(desk: Desk, actor: Actor) -> int:
+    """Encrypt the private keys under the first of two master keys; answers how many there are.
+
+    Raises Forbidden, StartRefused, and Conflict when somebody else rotates at the same time.
+    """
+    require_operator(actor, SIGNING_KEYS_WRITE)
+    with desk.store.transaction(actor) as work:
+        return desk.keyring.reseal(work)
+
+
 def _view(key: StoredKey) -> SigningKeyView:
     return SigningKeyView(**{name: getattr(key, name) for name in SigningKeyView.__slots__})

@@ -43,3 +43,14 @@ def retire(kid: str, reason: str, json_wanted: bool) -> None:
     """Refuse from now on what a previous key has signed."""
     at = Installation()
     print_one(signing_keys.retire(at.desk, at.actor, kid, reason=reason), json_wanted)
+
+
+@group.command("reseal")
+@as_json
+def reseal(json_wanted: bool) -> None:
+    """Encrypt the private keys anew, under the first line of the master key's file.
+
+    The step of replacing the master key after which the old one can go (docs/operations.md).
+    """
+    at = Installation()
+    print_one({"resealed": signing_keys.reseal(at.desk, at.actor)}, json_wanted)

@@ -6,6 +6,7 @@ import os
 import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,14 +25,24 @@ FILE_NAME = "master.key"
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """Encrypts what must lie in the database and be of no use without this key."""
+    """Encrypts what must lie in the database and be of no use without this key.
+
+    ``_older`` open what they have sealed and seal nothing: while a master key is being replaced,
+    there are two.
+    """
 
     _key: bytes = field(repr=False)
+    _older: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def id(self) -> str:
         """What to call it: says which of two keys it is, and nothing else about it."""
         return self.derived(b"", b"keyturn master key id")[:8].hex()
+
+    def named(self, id: str) -> MasterKey | None:
+        """The one of these keys that is called so."""
+        keys = (MasterKey(key) for key in (self._key, *self._older))
+        return next((key for key in keys if key.id == id), None)
 
     def derived(self, salt: bytes, label: bytes) -> bytes:
         """A key of its own for each purpose (HKDF-SHA256, RFC 5869)."""
@@ -44,19 +55,24 @@ class MasterKey:
 
     def decrypt(self, sealed: bytes, associated: bytes) -> bytes:
         """Raises StartRefused when it was encrypted under another key, or altered."""
-        try:
-            return AESGCM(self._key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
-        except (InvalidTag, ValueError):  # the latter for what is too short to be anything
-            raise StartRefused(
-                "The signing keys in the database were encrypted under another master key: "
-                "restore the keys/master.key (or KEYTURN_MASTER_KEY) that belongs to this database"
-            ) from None
+        nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        for key in (self._key, *self._older):
+            # ValueError: too short to be anything.
+            with suppress(InvalidTag, ValueError):
+                return AESGCM(key).decrypt(nonce, ciphertext, associated)
+        raise StartRefused(
+            "The signing keys in the database were encrypted under another master key: "
+            "restore the keys/master.key (or KEYTURN_MASTER_KEY) that belongs to this database"
+        )
 
 
 def read_master_key(keys_dir: str, given: str | None) -> MasterKey:
-    """The key as given, else from the file. Raises StartRefused, saying what to do."""
+    """The key as given, else from the file. Raises StartRefused, saying what to do.
+
+    Several, apart by white space: the first one encrypts.
+    """
     if given is not None:
-        return MasterKey(_decoded(given, "KEYTURN_MASTER_KEY"))
+        return _read(given, "KEYTURN_MASTER_KEY")
     path = Path(keys_dir) / FILE_NAME
     try:
         # Not waiting: a pipe of this name would keep us for ever.
@@ -77,7 +93,7 @@ def read_master_key(keys_dir: str, given: str | None) -> MasterKey:
         text = os.read(descriptor, 1024).decode("ascii", "replace").strip()
     finally:
         os.close(descriptor)
-    return MasterKey(_decoded(text, str(path)))
+    return _read(text, str(path))
 
 
 def create_master_key(keys_dir: str, random_bytes: RandomBytes) -> None:
@@ -101,6 +117,11 @@ def create_master_key(keys_dir: str, random_bytes: RandomBytes) -> None:
         pass
     finally:
         draft.unlink()
+
+
+def _read(text: str, where: str) -> MasterKey:
+    first, *older = [_decoded(key, where) for key in text.split()] or [_decoded("", where)]
+    return MasterKey(first, tuple(older))
 
 
 def _decoded(text: str, where: str) -> bytes:

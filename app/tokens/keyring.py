@@ -150,6 +150,21 @@ class Keyring:
             work.record("signing_key.retired", "signing_key", kid, reason=reason)
         return retired
 
+    def reseal(self, work: Transaction) -> int:
+        """Encrypt every private key anew, under the first master key; answers how many.
+
+        What is signed and published stays the same, so nobody has to be told.
+        """
+        keys = [key for key in signing_keys.listed(work.session) if key.private_key is not None]
+        for key in keys:
+            sealed = self._master_key().encrypt(
+                self._decrypted(key), key.kid.encode(), self._random_bytes
+            )
+            if not signing_keys.move(work, key.kid, key.stage, key.stage, private_key=sealed):
+                raise Conflict("The signing keys have just been rotated by somebody else")
+        work.record("signing_key.resealed", "master_key", self._master_key().id, keys=len(keys))
+        return len(keys)
+
     def is_due(self) -> bool:
         """Whether ``keep`` would do something; a plain reading, so that workers do not queue."""
         with self._store.reading() as session:
