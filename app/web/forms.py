@@ -75,6 +75,10 @@ def read_form(environ: dict[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]
 
 def read_body(environ: dict[str, Any]) -> bytes:
     """The body, at most ``MAX_BODY`` bytes; a longer one is refused before it is read."""
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is not None and coding.strip().lower() != "chunked":
+        # The server decodes the last coding alone: what is left would be read as a form.
+        raise InvalidRequest("The only transfer coding taken is chunked")
     length = environ.get("CONTENT_LENGTH")
     if length:
         if not (length.isascii() and length.isdigit()):
