@@ -70,10 +70,12 @@ class ClientAuthentication:
         credential = presented.proves(client, now) if client else None
         if client is None or credential is None:
             # By address, never by client_id: a stranger must not lock a client out in its name.
-            self._limiter.count(self._failures, f"failed:{request.origin.ip}")
+            failed = f"failed:{request.origin.ip}"
+            self._limiter.require(self._failures, failed)
             client = self._directory.client_now(presented.client_id)
             credential = presented.proves(client, now) if client else None
             if client is None or credential is None:
+                self._limiter.note(self._failures, failed)
                 reason = "unknown" if client is None else "secret_mismatch"
                 raise InvalidClient(detail=reason, client=client)
         self._require_standing(client, used[0])
