@@ -242,7 +242,7 @@ class Settings:
         "`otel`.",
     )
     traces_ratio: float = _knob(
-        1.0, _ratio, "Share of requests that are traced, whatever their caller asks for; 0 to 1."
+        1.0, _ratio, "Share of traces that are kept, chosen by trace id; 0 to 1."
     )
 
     @property

@@ -30,7 +30,6 @@ from app.policy.limits import Limiter
 from app.ports import Counter
 from app.settings import Settings
 from app.storage.counters.database import DatabaseCounter
-from app.storage.counters.redis import RedisCounter
 from app.storage.counters.shared import SharedCounter
 from app.storage.directory import Directory
 from app.storage.feed import Feed
@@ -217,6 +216,9 @@ def _counter(settings: Settings, store: Store) -> Counter:
     """Redis where given, else the database, else a file between the workers of the one node."""
     alone = SharedCounter(Path(settings.counters_file), time.time)
     if settings.redis_url is not None:
+        # Only here: redis-py imports all of OpenTelemetry where that is installed.
+        from app.storage.counters.redis import RedisCounter
+
         return RedisCounter(settings.redis_url, alone, time.time)
     if settings.database_url.startswith("postgresql"):
         return DatabaseCounter(store, time.time)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from importlib import import_module
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,8 @@ def _begin(_target: str) -> Any:
     """The app in a worker: seen by metrics, and shipping what the dead have left, at once."""
     app = import_module("wsgi").app
     services(app).start()
+    # A worker ends without atexit, and has counts of repeated lines to write yet.
+    Finalize(None, logging.shutdown, exitpriority=0)
     return app
 
 

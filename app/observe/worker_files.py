@@ -94,7 +94,11 @@ def forget_the_dead(directory: Path) -> None:
 
 
 def clean(directory: Path) -> None:
-    """Remove all that nobody holds: what is counted begins anew with a start of the server."""
+    """Remove all that nobody holds: what is counted begins anew with a start of the server.
+
+    Raises OSError, also where there can be no such directory.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for slot in _free_slots(directory):
         for path in (*directory.glob(f"*_{slot}.db"), *directory.glob(f".*_{slot}")):
             path.unlink(missing_ok=True)

@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from statistics import median
 
-from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -76,6 +74,10 @@ def last_change(store: Store) -> int | None:
 
 def redis(url: str) -> float:
     """The round trip to Redis, in seconds. Raises Unavailable."""
+    # Only here, as in `app.wiring`: who has no Redis does not wait for its import.
+    from redis import Redis
+    from redis.exceptions import RedisError
+
     try:
         with Redis.from_url(
             url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE

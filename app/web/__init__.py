@@ -10,6 +10,7 @@ from app.ids import new_request_id
 from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import REQUEST_ID
+from app.observe.tracing import ROUTE, traced
 from app.web import api, dashboard, metrics, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
@@ -45,16 +46,19 @@ def mount(app: OpenAPI) -> None:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if request.path.startswith(API):
             found.tally.api_answered(response.status_code)
+            request.environ[ROUTE] = str(request.url_rule or API)
         return response
 
-    app.wsgi_app = OAuthEdge(  # type: ignore[method-assign]
+    endpoints = _endpoints(found)
+    edge = OAuthEdge(
         app.wsgi_app,
-        _endpoints(found),
+        endpoints,
         proxies,
         found.settings.issuer,
         found.start,
         found.tally.answered,
     )
+    app.wsgi_app = traced(edge, found.settings, endpoints, API)  # type: ignore[method-assign,assignment]
 
 
 def _endpoints(found: Services) -> dict[str, Endpoint]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, request
 
+from app.errors import Unavailable
 from app.web.problems import problem
 from app.wiring import services
 
@@ -31,7 +32,9 @@ def metrics() -> Response:
     from app.observe.exposition import exposition
 
     found.reporter.once()
-    content, media_type = exposition(
-        Path(found.settings.metrics_dir), request.headers.get("Accept", "")
-    )
+    accept = request.headers.get("Accept", "")
+    try:
+        content, media_type = exposition(Path(found.settings.metrics_dir), accept)
+    except OSError as error:
+        raise Unavailable(detail=f"metrics: {error}") from error
     return Response(content, content_type=media_type, headers={"Cache-Control": "no-store"})

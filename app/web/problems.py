@@ -63,7 +63,7 @@ def render(error: KeyturnError) -> Response:
     """What the caller may know of an error; its detail goes to the log."""
     realm = services(current_app).settings.issuer
     if isinstance(error, CredentialRefused):
-        log.info("refused: %s %s", error.reason, error.detail)
+        log.info("refused: %s", f"{error.reason} {error.detail}".rstrip())
         response = problem(error.status, str(error.code), error.description)
         challenge = error.challenge_for(realm)
         if challenge is not None:
