@@ -200,6 +200,7 @@ def _readings(found: Services, limiter: Limiter, counter: Counter) -> Readings:
         metrics.LIMITS: lambda: {("within",): limiter.within, ("exceeded",): limiter.exceeded},
         metrics.FALLBACKS: lambda: getattr(counter, "fallbacks", 0),
         metrics.FEED_LAG: feed.lag,
+        metrics.FEED_POSITION: feed.position,
         metrics.FEED_FAILURES: lambda: feed.failures,
         metrics.JOURNAL_BYTES: journal.depth,
         metrics.JOURNAL_LIMIT: lambda: found.settings.journal_limit,
@@ -209,6 +210,7 @@ def _readings(found: Services, limiter: Limiter, counter: Counter) -> Readings:
         metrics.KEY_AGE: lambda: {(stage,): age for stage, age in keyring.ages().items()},
         metrics.KEY_TTL: lambda: found.settings.signing_key_ttl.total_seconds(),
         metrics.WORKERS: lambda: 1,
+        metrics.STARTS: lambda: 1,
     }
 
 

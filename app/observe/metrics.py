@@ -99,6 +99,11 @@ FEED_LAG = _gauge(
     "keyturn_feed_lag_seconds",
     "Since the slowest worker was last in step with the database.",
 )
+FEED_POSITION = _gauge(
+    "keyturn_feed_position",
+    "Number of the last change that every worker has applied; nodes in step show the same.",
+    merge="livemin",
+)
 FEED_FAILURES = _counter(
     "keyturn_feed_failures_total", "Polls of the feed of changes that did not come through."
 )
@@ -122,6 +127,9 @@ KEY_TTL = _gauge(
     "keyturn_signing_key_ttl_seconds", "Age at which the current signing key is replaced."
 )
 WORKERS = _gauge("keyturn_worker_up", "Workers that serve.", merge="livesum")
+STARTS = _counter(
+    "keyturn_worker_starts_total", "Workers that have begun since the server was started."
+)
 BUILD = _gauge("keyturn_build_info", "1; the label says which version this is.", version=("…",))
 
 ALL = (
@@ -135,6 +143,7 @@ ALL = (
     LIMITS,
     FALLBACKS,
     FEED_LAG,
+    FEED_POSITION,
     FEED_FAILURES,
     JOURNAL_BYTES,
     JOURNAL_LIMIT,
@@ -144,6 +153,7 @@ ALL = (
     KEY_AGE,
     KEY_TTL,
     WORKERS,
+    STARTS,
     BUILD,
 )
 

@@ -1,7 +1,7 @@
 """Counts of what was answered: a good answer pays one ``append``, the rest is done later.
 
 prometheus-client's own counters cost 3.7 µs a grant, and a histogram kept here 1.3; they are
-written once a second by a thread of its own (``app.observe.reporter``, decision DECISION).
+written once a second by a thread of its own (``app.observe.reporter``, ADR 10).
 """
 
 from __future__ import annotations

@@ -36,11 +36,13 @@ class Limiter:
         """Count nothing yet. Raises RateLimited when the limit is used up."""
         counted = self._counter.hit(name, limit.seconds, cost=0)
         if counted.used >= limit.amount:
+            self.exceeded += 1
             raise RateLimited(max(1, counted.ends_at - int(time.time())))
 
     def note(self, limit: Limit, name: str) -> None:
         """Count one more that has happened, and refuse nothing."""
         self._counter.hit(name, limit.seconds)
+        self.within += 1
 
     def count(self, limit: Limit, name: str) -> Usage:
         """One more of this name. Raises RateLimited when the limit was used up before."""

@@ -72,6 +72,10 @@ class Feed:
         """Whether what is known here may be served without asking the database."""
         return self._position is not None and self.lag() <= self._max_stale
 
+    def position(self) -> int:
+        """The last change that was applied here; 0 before the first look."""
+        return self._position or 0
+
     def lag(self) -> float:
         """Seconds since this process was last in step with the database, or was made."""
         return time.monotonic() - (self._synced or self._made)

@@ -40,6 +40,10 @@ def mount(app: OpenAPI) -> None:
         REQUEST_ID.set(g.request_id)
         g.origin = proxies.origin(request.environ, g.request_id)
 
+    @app.teardown_request
+    def leave(_error: BaseException | None) -> None:
+        REQUEST_ID.set(None)
+
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id

@@ -94,6 +94,9 @@ class OAuthEdge:
             # A bug of ours: the caller learns nothing but the id under which the log has it all.
             log.exception("%s failed", environ["PATH_INFO"])
             status, body = 500, _error("server_error", "Something went wrong on our side")
+        finally:
+            # Whatever this thread does next is not this request's.
+            REQUEST_ID.set(None)
         content = orjson.dumps(body)
         self._answered(environ["PATH_INFO"], status, refusal, perf_counter() - begun)
         start_response(

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from app.observe import logs
+from app.observe.context import REQUEST_ID, TRACE_ID
 from app.settings import Settings
 
 KEY = "kt_live_9aBcDeFgHiJkLmNoPqRsTuVwXyZ01234_0aBcDe"
@@ -45,6 +46,7 @@ class Lines:
 @pytest.fixture
 def log_as():
     """Configure the log of this process as ``flask serve`` would; undone afterwards."""
+    nobodys = REQUEST_ID.set(None), TRACE_ID.set(None)
     root = logging.getLogger()
     names = (*logs.OURS, *logs.GRANIAN["loggers"])
     handlers, level = root.handlers[:], root.level
@@ -67,6 +69,8 @@ def log_as():
         logging.getLogger(name).setLevel(before)
     logs.sys.excepthook, logs.threading.excepthook = hooks
     logging.captureWarnings(False)
+    for variable, token in zip((REQUEST_ID, TRACE_ID), nobodys, strict=True):
+        variable.reset(token)
 
 
 @pytest.fixture(params=["json", "text"])

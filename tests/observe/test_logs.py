@@ -54,6 +54,16 @@ def test_no_request_id_where_there_is_none(log_as):
     assert set(lines.read[0]) == {"time", "level", "logger", "event"}
 
 
+@pytest.mark.parametrize("path", ["/oauth/token", "/v1/me", "/health", "/no-such-page"])
+def test_no_request_id_once_it_is_answered(log_as, fresh_installation, path):
+    lines = log_as()
+    answer = fresh_installation.http.post(path)
+    log.error("later, in the same thread")
+    assert answer.headers["X-Request-Id"]
+    assert lines.read[-1]["event"] == "later, in the same thread"
+    assert "request_id" not in lines.read[-1]
+
+
 def test_an_exception_is_one_field(log_as):
     lines = log_as()
     try:
