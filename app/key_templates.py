@@ -15,5 +15,14 @@ def key_template(
 
     Raises ValueError for a template whose keys could be guessed or misread.
     """
-    values = {"prefix": prefix, "environments": environments, **departures}
-    return KeyTemplate(**values | {"environments": tuple(values["environments"])})
+    return KeyTemplate.of({"prefix": prefix, "environments": list(environments), **departures})
+
+
+def key_templates(
+    prefix: str,
+    environments: Iterable[str],
+    departures: Mapping[str, Any],
+    former: Iterable[Mapping[str, Any]],
+) -> tuple[KeyTemplate, ...]:
+    """How an organization's keys look, and how they looked before: a key outlives its template."""
+    return (key_template(prefix, environments, departures), *map(KeyTemplate.of, former))

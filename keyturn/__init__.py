@@ -19,6 +19,7 @@ Framework glue is in `keyturn.flask`.
 """
 
 from keyturn.apikey import (
+    ALPHABETS,
     BASE36,
     BASE62,
     DEFAULT_API_KEY,
@@ -56,6 +57,7 @@ from keyturn.verify import TokenVerifier
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALPHABETS",
     "BASE36",
     "BASE62",
     "DEFAULT_API_KEY",

@@ -15,17 +15,28 @@ import math
 import re
 import secrets
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from keyturn.errors import BadChecksum, MalformedKey
 
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ALPHABETS: Mapping[str, str] = {"hex": BASE36[:16], "base36": BASE36, "base62": BASE62}
+"""By the names that configuration may use."""
 
 MIN_ENTROPY_BITS = 128
 MAX_SECRET_LENGTH = 128
 
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "prefix": str,
+    "environments": (list, tuple),
+    "alphabet": str,
+    "length": int,
+    "checksum": str,
+    "checksum_length": int,
+}
 _ALPHABET = re.compile(r"[A-Za-z0-9]{16,62}")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9]{1,16}(?:_[A-Za-z0-9]{1,16}){0,3})?")
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9]{1,16}")
@@ -108,6 +119,37 @@ class KeyTemplate:
         object.__setattr__(self, "pattern", pattern)
         object.__setattr__(self, "_form", re.compile(pattern))
         object.__setattr__(self, "_max_length", longest)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> KeyTemplate:
+        """From configuration: what is not named is as by default, an alphabet may be named. Raises
+        ValueError, which begins with the field.
+
+        >>> KeyTemplate.of({"prefix": "el", "alphabet": "base36", "checksum_length": 4}).pattern
+        'el_(?P<environment>live|test)_(?P<secret>[0-9a-z]{32})_(?P<checksum>[0-9a-z]{4})'
+        """
+        values = dict(fields)
+        for name, value in values.items():
+            if name not in _FIELDS:
+                raise ValueError(f"{name[:40]}: no such field")
+            if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
+                raise ValueError(f"{name}: of the wrong type")
+        if not all(isinstance(one, str) for one in values.get("environments", ())):
+            raise ValueError("environments: 1-16 letters and digits each")
+        if "environments" in values:
+            values["environments"] = tuple(values["environments"])
+        if "alphabet" in values:
+            values["alphabet"] = ALPHABETS.get(values["alphabet"], values["alphabet"])
+        return cls(**values)
+
+    def fields(self) -> dict[str, Any]:
+        """All of it, as `of` takes it.
+
+        >>> KeyTemplate.of(DEFAULT_API_KEY.fields()) == DEFAULT_API_KEY
+        True
+        """
+        found = {name: getattr(self, name) for name in _FIELDS}
+        return found | {"environments": list(self.environments)}
 
     @property
     def entropy_bits(self) -> float:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.key_templates import key_template
 from app.settings import Settings
+from app.storage.models import OrganizationRow
 from keyturn.apikey import KeyTemplate
 
-_DEPARTURES: Mapping[str, type] = {
-    "prefix": str,
-    "environments": list,
-    "alphabet": str,
-    "length": int,
-    "checksum": str,
-    "checksum_length": int,
-}
+MAX_FORMER = 16
 
 
 def secret_template(settings: Settings, environments: Iterable[str]) -> KeyTemplate:
@@ -30,18 +24,26 @@ def read_departures(
 ) -> dict[str, Any]:
     """Check what an organization wants otherwise. Raises Invalid, naming ``key_template``."""
     environments = tuple(environments)
-    for name, value in departures.items():
-        if name not in _DEPARTURES:
-            raise Invalid(f"key_template has no field {name[:40]!r}", field="key_template")
-        if not isinstance(value, _DEPARTURES[name]) or isinstance(value, bool):
-            raise Invalid(f"key_template: {name} has the wrong type", field="key_template")
     named = departures.get("environments")
-    if named and sorted(map(str, named)) != sorted(environments):
-        raise Invalid(
-            "key_template: environments are the organization's, or none: []", field="key_template"
-        )
     try:
         key_template(settings.key_prefix, environments, departures)
+        if named and sorted(named) != sorted(environments):
+            raise ValueError("environments: those of the organization, or none: []")
     except ValueError as error:
         raise Invalid(f"key_template: {error}", field="key_template") from None
     return dict(departures)
+
+
+def retired(
+    settings: Settings, row: OrganizationRow, departures: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The former templates of an organization whose template changes to this one: keys made by the
+    present one live on. Raises Conflict."""
+    present = key_template(settings.key_prefix, row.environments, row.key_template)
+    following = key_template(settings.key_prefix, row.environments, departures)
+    former = [one for one in row.former_key_templates if one != following.fields()]
+    if present != following and present.fields() not in former:
+        former = [present.fields(), *former]
+    if len(former) > MAX_FORMER:
+        raise Conflict(f"The template has changed {MAX_FORMER} times", field="key_template")
+    return former

@@ -10,7 +10,7 @@ from typing import Any
 from app.admin import fields, rows
 from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
-from app.admin.key_templates import read_departures, secret_template
+from app.admin.key_templates import read_departures, retired, secret_template
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rights import require_operator
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
@@ -70,6 +70,8 @@ class OrganizationView:
     plan_id: str | None
     environments: tuple[str, ...]
     key_template: Mapping[str, Any]
+    former_key_templates: tuple[Mapping[str, Any], ...]
+    """Whole, the youngest first: keys that look so are still taken."""
     profile: str
     created_at: datetime
     updated_at: datetime
@@ -103,6 +105,7 @@ def new_row(work: Transaction, name: str, **values: Any) -> OrganizationRow:
     row = OrganizationRow(
         name=name,
         status=ACTIVE,
+        former_key_templates=[],
         settings={},
         created_at=work.now,
         updated_at=work.now,
@@ -203,6 +206,7 @@ def _checked(
     checked = read_departures(settings, environments, template)
     if "key_template" in values:
         values["key_template"] = checked
+        values["former_key_templates"] = retired(settings, row, checked)
     return values
 
 

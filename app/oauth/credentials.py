@@ -14,7 +14,7 @@ from app.storage.directory import Directory
 from app.tokens.keyring import Keyring
 from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
-from keyturn.errors import InvalidToken, MalformedKey, Reason
+from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
 from keyturn.verify import TokenVerifier
 
 MAX_LENGTH = 16 * 1024
@@ -102,9 +102,11 @@ class Credentials:
     def _require_form(self, presented: str) -> None:
         """Whatever claims to be a key of ours must be a whole one; what claims nothing may have
         been imported."""
-        slips = [_misread(template, presented) for template in self._claimed(presented)]
-        slip = slips[0] if slips and None not in slips else None
-        if slip is not None:
+        misread = [_misread(template, presented) for template in self._claimed(presented)]
+        slips = [one for one in misread if one is not None]
+        if slips and len(slips) == len(misread):
+            # A wrong checksum says more than that another template has another length.
+            slip = max(slips, key=lambda one: isinstance(one, BadChecksum))
             raise InvalidToken(Reason(slip.code), detail=slip.detail)
 
     def _claimed(self, presented: str) -> list[KeyTemplate]:

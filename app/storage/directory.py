@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row, Text, cast, select
 
-from app.key_templates import key_template
+from app.key_templates import key_templates
 from app.observe.tally import HitRate
 from app.records import ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
@@ -91,7 +91,7 @@ class Directory:
         return known
 
     def key_templates(self) -> tuple[KeyTemplate, ...]:
-        """How API keys can look here: every template that some organization has."""
+        """How API keys can look here: every template that some organization has or has had."""
         self._feed.require_fresh()
         return self._templates or self._load_templates()
 
@@ -191,10 +191,14 @@ class Directory:
             rows = connection.execute(_TEMPLATES).all()
         templates = tuple(
             dict.fromkeys(
-                key_template(
-                    self._key_prefix, json.loads(row.environments), json.loads(row.departures)
-                )
+                template
                 for row in rows
+                for template in key_templates(
+                    self._key_prefix,
+                    json.loads(row.environments),
+                    json.loads(row.departures),
+                    json.loads(row.former),
+                )
             )
         )
         with self._letting_go:
@@ -258,6 +262,7 @@ def _statements() -> tuple[Any, ...]:
         select(
             cast(organization.c.environments, Text).label("environments"),
             cast(organization.c.key_template, Text).label("departures"),
+            cast(organization.c.former_key_templates, Text).label("former"),
         ).distinct(),
     )
 

@@ -1,5 +1,6 @@
 """The key format: every slip is caught offline, nothing is caught that is right."""
 
+import json
 import random
 import string
 import zlib
@@ -219,6 +220,34 @@ def test_a_broken_source_of_chance_is_not_waited_for():
 def test_templates_that_would_be_weak_or_ambiguous(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         KeyTemplate(**wrong)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda t: t.prefix)
+def test_a_template_survives_its_configuration(template):
+    assert KeyTemplate.of(json.loads(json.dumps(template.fields()))) == template
+
+
+def test_an_alphabet_may_be_named():
+    assert KeyTemplate.of({"alphabet": "base36"}).alphabet == BASE36
+    assert KeyTemplate.of({"alphabet": "hex"}).alphabet == "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"length": "32"}, "length"),
+        ({"length": True}, "length"),
+        ({"length": 8}, "length"),
+        ({"environments": "live"}, "environments"),
+        ({"environments": [1]}, "environments"),
+        ({"alphabet": "base64"}, "alphabet"),
+        ({"prefix": None}, "prefix"),
+    ],
+)
+def test_configuration_that_cannot_be_names_its_field(fields, named):
+    with pytest.raises(ValueError, match=f"^{named}: "):
+        KeyTemplate.of(fields)
 
 
 @pytest.mark.parametrize("environment", [None, "", "LIVE", "prod"])

@@ -47,6 +47,8 @@ class OrganizationRow(Base):
     environments: Mapped[list[str]]
     key_template: Mapped[dict[str, Any]]
     """Departures from the default API key template; {}: none."""
+    former_key_templates: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    """Whole templates that keys were made by before, the youngest first."""
     profile: Mapped[str] = mapped_column(String(40))
     """How errors are presented at this organization's resources (C-1)."""
     settings: Mapped[dict[str, Any]]

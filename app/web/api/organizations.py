@@ -26,12 +26,16 @@ from app.web.api.values import (
     example,
     unnamed,
 )
+from keyturn.apikey import ALPHABETS
 
 blueprint = collection("organizations", "Tenants; for the operator's credentials")
 
 Environments = Annotated[
     list[Environment], Field(min_length=1, max_length=organizations.MAX_ENVIRONMENTS)
 ]
+
+
+_ALPHABET = f"Its characters, or one of {', '.join(f'`{one}`' for one in ALPHABETS)}."
 
 
 class OrganizationPath(BaseModel):
@@ -53,7 +57,7 @@ class KeyTemplate(Body):
     environments: Annotated[list[Environment], Field(max_length=organizations.MAX_ENVIRONMENTS)] = (
         unnamed()
     )
-    alphabet: Annotated[str, Field(max_length=62)] = unnamed()
+    alphabet: Annotated[str, Field(max_length=62, description=_ALPHABET)] = unnamed()
     length: Annotated[int, Field(ge=1, le=128)] = unnamed()
     checksum: Choice = unnamed()
     checksum_length: Annotated[int, Field(ge=0, le=32)] = unnamed()
@@ -94,6 +98,9 @@ class Organization(Answer):
     plan_id: str | None
     environments: list[str]
     key_template: dict[str, Any]
+    former_key_templates: list[dict[str, Any]] = Field(
+        description="How keys looked before, the youngest first; such keys are still taken."
+    )
     profile: str
     created_at: Instant
     updated_at: Instant
