@@ -42,3 +42,6 @@ class Signer(Protocol):
 
     def sign(self, payload: bytes) -> str:
         """The signed token, its header ``{"alg", "kid", "typ"}`` prepared once."""
+
+    def sign_as(self, type: str, payload: bytes) -> str:
+        """A statement of another kind, which by its ``typ`` nobody takes for an access token."""

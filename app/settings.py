@@ -207,6 +207,16 @@ class Settings:
         _number(1024 * 1024, 1 << 40),
         "Bytes the journal may hold before issuing is refused.",
     )
+    checkpoint_interval: timedelta = _knob(
+        timedelta(seconds=300),
+        _seconds(60, 86400),
+        "How often the chains of audit events that have moved are signed, in seconds.",
+    )
+    audit_retention: timedelta | None = _knob(
+        None,
+        lambda value: timedelta(days=_number(1, 36500)(value)),
+        "Days that audit events are kept; default: for ever.",
+    )
     database_pool: int = _knob(5, _number(1, 100), "Database connections of each worker.")
     database_timeout: timedelta = _knob(
         timedelta(seconds=5), _seconds(1, 60), "How long a statement may wait, in seconds."

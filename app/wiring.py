@@ -37,10 +37,12 @@ from app.storage.journal import Journal
 from app.storage.schema import require_current
 from app.storage.shipping import Shipper
 from app.storage.store import Store
+from app.tokens.checkpoints import Checkpoints
 from app.tokens.issuer import Issuer
 from app.tokens.journal import TokenJournal
 from app.tokens.keyring import Keyring
-from app.tokens.upkeep import Upkeep
+from app.tokens.retention import Retention
+from app.tokens.upkeep import SCHEDULE, Upkeep
 
 GRANTS = (
     ClientCredentials,  # RFC 6749 §4.4
@@ -107,6 +109,7 @@ def wire(settings: Settings, engine: Any) -> Services:
     feed = Feed(store, settings)
     directory = Directory(store, feed, settings)
     keyring = Keyring(store, master_key, settings, random_bytes)
+    checkpoints = Checkpoints(store, keyring, settings)
     feed.deliver_to(
         {
             "client": directory.drop_client,
@@ -147,7 +150,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         keyring=keyring,
         journal=file,
         shipper=Shipper(file, store),
-        upkeep=Upkeep(store, directory, keyring),
+        upkeep=Upkeep(store, directory, keyring, checkpoints, Retention(store, settings, SCHEDULE)),
         credentials=credentials,
         server=server,
         desk=Desk(
@@ -157,6 +160,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             clock=clock,
             random_bytes=random_bytes,
             keyring=keyring,
+            checkpoints=checkpoints,
             auth_methods=tuple(method.name for method in CLIENT_AUTH_METHODS),
         ),
         metadata=paths.metadata(

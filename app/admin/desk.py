@@ -8,6 +8,7 @@ from app.ports import Clock, RandomBytes
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.storage.store import Store
+from app.tokens.checkpoints import Checkpoints
 from app.tokens.keyring import Keyring
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -24,5 +25,6 @@ class Desk:
     clock: Clock
     random_bytes: RandomBytes
     keyring: Keyring
+    checkpoints: Checkpoints
     auth_methods: tuple[str, ...] = SECRET_METHODS
     """Values of ``token_endpoint_auth_method`` that a client may have: those that are enabled."""

@@ -1,26 +1,37 @@
-"""``flask audit``: who did what to which."""
+"""``flask audit``: who did what to which, and that nobody has changed it since."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import click
 from flask import Flask
 
-from app.admin import activity
+from app.admin import activity, audit_export, audit_verify
 from app.admin.activity import EventFilter
+from app.admin.audit_chain import ChainReport
 from app.admin.pages import MAX_LIMIT
-from app.cli.terminal import DURATION, Group, Installation, plain
+from app.cli.terminal import DURATION, Group, Installation, Refused, as_json, plain, print_table
+from app.crypto.signing import ALGORITHMS
+from app.errors import Invalid
 from app.records import Event
+from app.storage.canonical import INSTALLATION
+from keyturn import wire
+from keyturn.jwk import VerificationKey, read_jwks
+from keyturn.jwks import FixedKeys
 
 POLL = 0.5
 """Seconds between two looks with ``--follow``."""
 
-group = Group("audit", help="The activity log.")
+LARGEST_JWKS = 1024 * 1024
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+group = Group("audit", help="The activity log, and proof that it is whole.")
 
 
 def register(app: Flask) -> None:
@@ -100,3 +111,134 @@ def _nested(event: dict[str, Any]) -> dict[str, Any]:
     target = {"type": event.pop("target_type"), "id": event.pop("target_id")}
     first = {name: event.pop(name) for name in ("id", "time", "type")}
     return first | {"actor": actor, "target": target} | event
+
+
+@group.command("export")
+@click.option(
+    "--org",
+    metavar="ORG",
+    help="One organization's chains, by id or name; 'installation': those of no organization.",
+)
+@click.option("--all", "everything", is_flag=True, help="Every chain; the default.")
+@click.option("--after", type=READABLE, help="Only what came after this earlier export.")
+def export(org: str | None, everything: bool, after: Path | None) -> None:
+    """Write the audit log as JSON Lines, for `flask audit verify` or for keeping elsewhere."""
+    if org is not None and everything:
+        raise click.UsageError("name an organization, or take all: not both")
+    at = Installation()
+    lines = audit_export.export(
+        at.desk,
+        at.actor,
+        organization_id=INSTALLATION if org == INSTALLATION else at.organization(org),
+        everything=org is None,
+        after=None if after is None else _ends(after),
+    )
+    for line in lines:
+        click.echo(line, nl=False)
+
+
+def _ends(path: Path) -> dict[str, int]:
+    with path.open("rb") as file:
+        return audit_export.ends(file.readline(audit_verify.LONGEST_LINE))
+
+
+@group.command("checkpoint")
+@as_json
+def checkpoint(json_wanted: bool) -> None:
+    """Sign every chain that has moved, now. Kept elsewhere, that is proof (`verify --earlier`)."""
+    at = Installation()
+    made = [
+        {
+            "stream": one.stream,
+            "sequence": one.sequence,
+            "head": one.head_hash.hex(),
+            "time": plain(one.time),
+            "kid": one.kid,
+            "checkpoint": one.jws,
+        }
+        for one in audit_export.checkpoint(at.desk, at.actor)
+    ]
+    if json_wanted:
+        click.echo(json.dumps({"data": made}, indent=2))
+    else:
+        print_table(made, ("stream", "sequence", "head", "time"))
+
+
+@group.command("verify")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option(
+    "--jwks",
+    "jwks_files",
+    type=READABLE,
+    multiple=True,
+    required=True,
+    help="The public keys, as /.well-known/jwks.json has them; repeatable.",
+)
+@click.option(
+    "--earlier",
+    type=READABLE,
+    multiple=True,
+    help="An earlier export, or checkpoints kept elsewhere, that must still be true; repeatable.",
+)
+@as_json
+def verify(
+    file: str, jwks_files: tuple[Path, ...], earlier: tuple[Path, ...], json_wanted: bool
+) -> None:
+    """Check an export, offline: needs no installation, only FILE ("-": stdin) and public keys."""
+    keys = FixedKeys(key for path in jwks_files for key in _keys(path))
+    with click.open_file(file, "rb") as export:
+        report = audit_verify.verify(_lines(export), keys, _texts(earlier))
+    if json_wanted:
+        data = plain(report) | {"whole": report.is_whole}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        _print_report(report)
+    if not report.is_whole:
+        raise Refused(f"{file}: not what was written ({len(report.findings)} findings)")
+
+
+def _keys(path: Path) -> Iterable[VerificationKey]:
+    with path.open("rb") as file:
+        content = file.read(LARGEST_JWKS)
+    try:
+        return read_jwks(wire.json_object(content), ALGORITHMS).values()
+    except wire.Unreadable as error:
+        raise Invalid(f"{path} is no JWK Set: {error.detail}") from None
+
+
+def _lines(file: IO[Any]) -> Iterator[bytes]:
+    while line := file.readline(audit_verify.LONGEST_LINE):
+        yield line
+
+
+def _texts(paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            yield from file
+
+
+def _print_report(report: audit_verify.Report) -> None:
+    if report.time is not None:
+        click.echo(f"{report.issuer}, exported {plain(report.time)}")
+        print_table([_words(chain) for chain in report.chains], tuple(_COLUMNS))
+    for finding in report.findings:
+        click.echo(finding)
+    if report.is_whole:
+        click.echo("Whole: nothing was changed, removed, inserted or cut off.")
+
+
+_COLUMNS = ("stream", "rows", "removed", "checkpoints", "signed")
+
+
+def _words(chain: ChainReport) -> dict[str, str]:
+    checkpoints = f"{chain.checkpoints_checked} checked"
+    if chain.checkpoints_not_checkable:
+        checkpoints += f", {chain.checkpoints_not_checkable} not checkable"
+    signed = f"to {chain.signed_until}, {plain(chain.signed_at)}" if chain.signed_at else "-"
+    return {
+        "stream": chain.stream,
+        "rows": f"{chain.first}-{chain.last}" if chain.last >= chain.first else "none",
+        "removed": f"1-{chain.kept_after}" if chain.kept_after else "none",
+        "checkpoints": checkpoints,
+        "signed": signed,
+    }

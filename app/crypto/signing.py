@@ -73,13 +73,22 @@ class JwsSigner:
     def __init__(self, kid: str, algorithm: str, private_key: bytes) -> None:
         self.kid = kid
         self.algorithm = algorithm
-        header = {"alg": algorithm, "typ": TOKEN_TYPE, "kid": kid}
-        self._head = _base64url(_compact(header)).encode() + b"."
+        self._head = self._header(TOKEN_TYPE)
         self._key = cast("Any", load_der_private_key(private_key, password=None))
         self._sign = cast("Any", _ALGORITHMS[algorithm]).sign
 
     def sign(self, payload: bytes) -> str:
-        message = self._head + urlsafe_b64encode(payload).rstrip(b"=")
+        return self._signed(self._head, payload)
+
+    def sign_as(self, type: str, payload: bytes) -> str:
+        return self._signed(self._header(type), payload)
+
+    def _header(self, type: str) -> bytes:
+        header = {"alg": self.algorithm, "typ": type, "kid": self.kid}
+        return _base64url(_compact(header)).encode() + b"."
+
+    def _signed(self, head: bytes, payload: bytes) -> str:
+        message = head + urlsafe_b64encode(payload).rstrip(b"=")
         signature: bytes = self._sign(message, self._key)
         return (message + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode("ascii")
 

@@ -26,7 +26,8 @@ from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
 from app.settings import Settings
-from app.storage.models import AuditEventRow, ChangeRow, FeedHeadRow
+from app.storage import chain
+from app.storage.models import ChangeRow, FeedHeadRow
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,11 @@ Listener = Callable[[Sequence[Change]], None]
 
 def database_uri(settings: Settings) -> str:
     """The database's URL; a relative SQLite path is relative to where the process was started
-    (Flask-SQLAlchemy would take its instance folder), and its folder is made."""
+    (Flask-SQLAlchemy would take its instance folder)."""
     scheme, separator, path = settings.database_url.partition("sqlite:///")
     if not separator:
         return settings.database_url
-    file = Path(path).absolute()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return f"{scheme}{separator}{file}"
+    return f"{scheme}{separator}{Path(path).absolute()}"
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
@@ -68,8 +67,13 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def prepare_sqlite(engine: Engine) -> None:
     """Readers beside one writer (WAL), and write transactions that lock when they begin.
 
-    sqlite3's own BEGIN is deferred: two writers that first read would both fail to upgrade.
+    sqlite3's own BEGIN is deferred: two writers that first read would both fail to upgrade. The
+    folder is made when the first connection is: commands that need no database leave none.
     """
+
+    @event.listens_for(engine, "do_connect")
+    def on_do_connect(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+        Path(arguments[0]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -109,7 +113,8 @@ class Transaction:
         reason: str | None = None,
         **details: Any,
     ) -> None:
-        """Write an audit event in this transaction. Details never hold a secret."""
+        """Write an audit event in this transaction. Details never hold a secret, nor anything
+        that has no canonical form (``app.storage.canonical``)."""
         self.events.append(
             Event(
                 # A microsecond apart, so that what one use case did is listed in its order.
@@ -118,7 +123,7 @@ class Transaction:
                 type=type,
                 actor_type=self.actor.type,
                 actor_id=self.actor.id,
-                organization_id=organization_id or self.actor.organization_id,
+                organization_id=organization_id or self.actor.organization_id or None,
                 target_type=target_type,
                 target_id=target_id,
                 reason=reason,
@@ -131,9 +136,10 @@ class Transaction:
 
     def _write_ledger(self) -> None:
         if self.events:
-            self.session.execute(insert(AuditEventRow), [event_row(event) for event in self.events])
+            chain.append(self.session.connection(), [event_row(event) for event in self.events])
         if self.changes:
-            # The last statement before the commit, so the lock on the feed is held briefly.
+            # Behind the ends of the chains, always in that order; and the last statement before
+            # the commit, so the lock on the feed is held briefly.
             last = self.session.execute(
                 update(FeedHeadRow)
                 .where(FeedHeadRow.id == FEED)

@@ -5,6 +5,7 @@ The wire format is that of ``audit_events``' columns; ``app.storage.shipping`` r
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,9 @@ from app.ids import event_id
 from app.ports import EventSink
 from app.records import ApiKey, Client, Origin
 from keyturn.errors import KeyturnError
+
+_WORD = re.compile(r"[a-z_]{1,64}")
+"""As ``secret_mismatch``; a sentence may quote what was sent."""
 
 
 class TokenJournal:
@@ -50,8 +54,8 @@ class TokenJournal:
     def refused(
         self, type: str, client: Client | None, error: KeyturnError, origin: Origin
     ) -> None:
-        """A request was refused. What a stranger presented is not written down: it may be a
-        secret in the wrong place."""
+        """A request was refused. Nothing that was presented is written down, it may be a secret in
+        the wrong place: of the detail only a word of ours, and that only to the client's owner."""
         self._append(
             type,
             "client" if client else "anonymous",
@@ -59,7 +63,7 @@ class TokenJournal:
             client.organization_id if client else None,
             origin,
             outcome="refused",
-            reason=(error.detail or error.code)[:64] if client else error.code,
+            reason=error.detail if client and _WORD.fullmatch(error.detail) else error.code,
         )
 
     def key_used(self, key: ApiKey, caller: Client, origin: Origin) -> None:

@@ -11,7 +11,9 @@ from app.records import Actor
 from app.storage.directory import Directory
 from app.storage.revocations import forget_expired
 from app.storage.store import Store
+from app.tokens.checkpoints import Checkpoints
 from app.tokens.keyring import Keyring
+from app.tokens.retention import Retention
 from keyturn.scope import ScopeSet
 
 log = logging.getLogger(__name__)
@@ -29,14 +31,23 @@ SCHEDULE = Actor(
 
 
 class Upkeep:
-    """Rotates and retires signing keys on schedule, and sweeps what has expired."""
+    """Rotates and retires signing keys on schedule, signs the audit chains, and sweeps what has
+    expired."""
 
     def __init__(
-        self, store: Store, directory: Directory, keyring: Keyring, interval: float = 60.0
+        self,
+        store: Store,
+        directory: Directory,
+        keyring: Keyring,
+        checkpoints: Checkpoints,
+        retention: Retention,
+        interval: float = 60.0,
     ) -> None:
         self._store = store
         self._directory = directory
         self._keyring = keyring
+        self._checkpoints = checkpoints
+        self._retention = retention
         self._interval = interval
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -63,6 +74,8 @@ class Upkeep:
         self._directory.forget_expired(now.timestamp())
         forget_expired(self._store, now)
         self._store.forget_changes(now - CHANGES_KEPT)
+        self._checkpoints.make_due()
+        self._retention.apply_due()
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):

@@ -34,10 +34,17 @@ def process(installation: Installation, *arguments: str, **environ: str) -> Any:
 
 
 def rows(installation: Installation) -> list[bytes]:
-    """Everything it holds, but for what backup and restore say of themselves."""
+    """Everything it holds, but for what backup and restore say of themselves, which also moves the
+    ends of the chains of events."""
     with snapshot(installation.services.store) as connection:
         lines = list(dump(connection, lambda *_: None))
-    return [line for line in lines if b'"backup.' not in line]
+    kept, is_end = [], False
+    for line in lines:
+        if line.startswith(b'{"table":'):
+            is_end = line.startswith(b'{"table":"audit_streams"')
+        if not is_end and b'"backup.' not in line:
+            kept.append(line)
+    return kept
 
 
 @contextmanager

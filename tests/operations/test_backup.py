@@ -9,12 +9,15 @@ import tracemalloc
 
 import jwt
 import pytest
-from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, String, Text, insert
+from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, String, Text
 
 from app.admin.backup import back_up, restore
 from app.errors import Invalid
-from app.storage.models import AuditEventRow, Base
+from app.records import Event
+from app.storage import chain
+from app.storage.models import Base
 from app.storage.models.base import Instant
+from app.storage.store import event_row
 from tests.operations.conftest import emptied, flask, process, rows
 from tests.support.served import eventually, serving
 
@@ -109,18 +112,21 @@ def test_no_secret_lies_readable_in_the_file(sqlite_source):
 
 def test_memory_does_not_grow_with_the_rows(sqlite_source, sqlite_target):
     filler = [
-        {
-            "id": f"evt_{number:026}",
-            "time": sqlite_source.desk.clock(),
-            "type": "filler",
-            "actor_type": "system",
-            "outcome": "success",
-            "details": {"filler": f"{number:04000}"},
-        }
+        event_row(
+            Event(
+                id=f"evt_{number:026}",
+                time=sqlite_source.desk.clock(),
+                type="filler",
+                actor_type="system",
+                actor_id=None,
+                organization_id=None,
+                details={"filler": f"{number:04000}"},
+            )
+        )
         for number in range(5_000)
     ]
     with sqlite_source.desk.store.begin() as connection:
-        connection.execute(insert(AuditEventRow), filler)
+        chain.append(connection, filler)
     del filler
     tracemalloc.start()
     try:

@@ -4,7 +4,9 @@ from app.storage.models.base import Base, db
 from app.storage.models.catalogue import PresetRow, ResourceRow, ScopeRow
 from app.storage.models.credentials import ApiKeyRow, ClientRow, ClientSecretRow
 from app.storage.models.ledger import (
+    AuditCheckpointRow,
     AuditEventRow,
+    AuditStreamRow,
     ChangeRow,
     CounterRow,
     FeedHeadRow,
@@ -15,7 +17,9 @@ from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
 
 __all__ = [
     "ApiKeyRow",
+    "AuditCheckpointRow",
     "AuditEventRow",
+    "AuditStreamRow",
     "Base",
     "ChangeRow",
     "ClientRow",

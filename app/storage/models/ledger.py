@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
@@ -19,6 +19,7 @@ class AuditEventRow(Base):
         Index(None, "organization_id", "id"),
         Index(None, "target_id", "id"),
         Index(None, "request_id"),
+        UniqueConstraint("stream", "sequence"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -36,6 +37,47 @@ class AuditEventRow(Base):
     user_agent: Mapped[str | None] = mapped_column(Text)
     request_id: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]]
+    stream: Mapped[str] = mapped_column(String(40))
+    """Whose chain it stands in (ADR 9)."""
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """From 1, without gaps; the order of arrival, which for tokens is not quite that of time."""
+    previous_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class AuditStreamRow(Base):
+    """The end of a chain. Whoever appends holds the row until it commits, so a reader that saw
+    ``sequence`` can read every row up to it."""
+
+    __tablename__ = "audit_streams"
+
+    stream: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """An organization's id, or ``installation``."""
+    sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    head_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
+    kept_after: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Retention has removed the rows up to this one."""
+    first_checkpoint: Mapped[int] = mapped_column(BigInteger, default=1)
+    """The oldest one that is kept: once rows were removed, the one about ``kept_after``."""
+    checkpoint: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Number of the youngest checkpoint; the next four are about it."""
+    checkpoint_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
+    checkpoint_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    checkpoint_kid: Mapped[str | None] = mapped_column(String(64))
+    checkpoint_at: Mapped[datetime | None]
+
+
+class AuditCheckpointRow(Base):
+    """A signed statement of where a chain stood."""
+
+    __tablename__ = "audit_checkpoints"
+
+    stream: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(_Sequence, primary_key=True, autoincrement=False)
+    """From 1, without gaps."""
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    time: Mapped[datetime]
+    jws: Mapped[str] = mapped_column(Text)
 
 
 class FeedHeadRow(Base):
