@@ -1,10 +1,27 @@
-"""Run migrations on the app's own engine (Flask-Migrate), in one transaction."""
+"""Run migrations on the app's own engine (Flask-Migrate), in one transaction.
+
+Several nodes may start at once. Each tries all of it, and the last statement moves the version on
+from where that node found it: one comes through, and nothing is left of the others, which find
+the version moved and go on from there. No lock outlives the transaction.
+"""
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
+from sqlalchemy.exc import DBAPIError
 
 from app.storage.models import Base
 from app.storage.models.base import Instant
+from app.storage.schema import revision_of
+from app.storage.store import CONTENDED
+
+ATTEMPTS = 8
+
+# A migration may take longer than a request may wait, and another node's is waited for.
+PATIENCE = {
+    "postgresql": "SET statement_timeout = 0; SET lock_timeout = '60s'",
+    "sqlite": "PRAGMA busy_timeout = 60000",
+}
 
 
 def render_item(kind, item, autogen_context):
@@ -22,13 +39,32 @@ def compare_type(context_, column, metadata_column, inspected, declared):
 def run() -> None:
     extension = current_app.extensions["migrate"]
     with extension.db.engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            **extension.configure_args | {"render_item": render_item, "compare_type": compare_type},
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+        driver = connection.connection.driver_connection
+        connection.detach()  # what is set on it ends with it
+        driver.execute(PATIENCE[connection.dialect.name])
+        driver.commit()
+        for attempt in range(1, ATTEMPTS + 1):
+            began_at = revision_of(connection)
+            connection.rollback()
+            try:
+                migrate(connection, extension.configure_args)
+                return
+            except (DBAPIError, CommandError) as error:
+                connection.rollback()
+                overtaken = revision_of(connection) != began_at
+                contended = getattr(getattr(error, "orig", None), "sqlstate", None) in CONTENDED
+                if attempt == ATTEMPTS or not (overtaken or contended):
+                    raise
+
+
+def migrate(connection, configured) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        **configured | {"render_item": render_item, "compare_type": compare_type},
+    )
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 run()

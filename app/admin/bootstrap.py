@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -49,6 +50,12 @@ def bootstrap(desk: Desk) -> Bootstrapped | None:
         return _first_start(desk)
     except Conflict:
         return None
+
+
+def begin_signing(desk: Desk) -> None:
+    """Make the first two signing keys, unless there are some; as safe as ``bootstrap``."""
+    with suppress(Conflict), desk.store.transaction(operator_actor("", "first-start")) as work:
+        desk.keyring.begin(work)
 
 
 def _first_start(desk: Desk) -> Bootstrapped:

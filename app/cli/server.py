@@ -19,8 +19,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from app.admin.bootstrap import Bootstrapped, bootstrap
-from app.admin.operator import operator_actor
+from app.admin.bootstrap import Bootstrapped, begin_signing, bootstrap
+from app.admin.contention import until_settled
 from app.crypto.master_key import create_master_key
 from app.errors import StartRefused, Unavailable
 from app.oauth.metadata import TOKEN
@@ -127,9 +127,8 @@ def _prepare(found: Services) -> Bootstrapped | None:
     if found.settings.master_key is None:
         create_master_key(found.settings.keys_dir, secrets.token_bytes)
     upgrade()
-    made = bootstrap(found.desk)
-    with found.store.transaction(operator_actor("", "first-start")) as work:
-        found.keyring.begin(work)
+    made = until_settled(lambda: bootstrap(found.desk))
+    until_settled(lambda: begin_signing(found.desk))
     found.check()
     return made
 
