@@ -45,8 +45,19 @@ imports: $(VENV)/test.done
 demo: $(VENV)/test.done
 	$(BIN)/python -m examples.bookings.demo
 
+# `make bench PYTHON=/usr/bin/python3 VENV=.venv-debian` measures with another interpreter.
 bench: $(VENV)/test.done
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# The peer that is no Python package; where there is no npm, or no network, it is not measured.
+PEER := benchmarks/peers/oidc-provider
+ifneq ($(shell which npm 2> /dev/null),)
+bench: $(PEER)/node_modules/.package-lock.json
+endif
+
+$(PEER)/node_modules/.package-lock.json: $(PEER)/package-lock.json
+	@echo "Installing oidc-provider into $(PEER) …"
+	-@npm ci --prefix $(PEER) --ignore-scripts --no-audit --no-fund --silent && touch $@
 
 # Pages that are printed from the code.
 docs: $(VENV)/test.done
@@ -78,4 +89,4 @@ $(VENV)/test.done: requirements/test.lock $(VENV)/server.done
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEER)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=MANY, help=f"in the log, later ({MANY})")
     given = parser.parse_args()
     effort = Effort(given.rounds, given.seconds)
-    cores = Cores.found()
+    cores = Cores.apart()
     print(f"Machine      {system()}; everything on one core")
     print(f"Interpreter  {interpreter()}")
     print(f"Packages     {software()}")

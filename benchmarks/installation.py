@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Table, func, insert, literal, select, true
 
 from app import create_app
 from app.admin import clients, resources, scopes
 from app.admin.operator import command_line
+from app.apikeys import lifecycle
+from app.apikeys.values import NewApiKey
 from app.ids import new_jti, new_request_id
 from app.records import Client, Origin
 from app.settings import Settings
@@ -27,7 +30,7 @@ from benchmarks.load import post
 from keyturn.apikey import key_digest
 
 ROOT = Path(__file__).parent.parent
-TOKEN_PATH = "/oauth/token"
+TOKEN_PATH, INTROSPECT_PATH = "/oauth/token", "/oauth/introspect"
 FORM = b"grant_type=client_credentials&scope=bookings%3Aread+bookings%3Awrite"
 AUDIENCE = "https://bookings.example.com"
 SCOPES = ("bookings:read", "bookings:write", "bookings:cancel")
@@ -37,6 +40,7 @@ LIMITED = {"KEYTURN_TOKEN_RATE_LIMIT": "100000000/minute"}
 """Each client's tokens counted, too; without a limit nothing is."""
 
 _SEGMENT = 10_000
+_SUFFIX = "%07d"
 
 
 class Credentials(NamedTuple):
@@ -54,6 +58,22 @@ class Credentials(NamedTuple):
     def token_request(self) -> bytes:
         """The raw HTTP request."""
         return post(TOKEN_PATH, FORM, self.basic)
+
+
+class Copies(Sequence[Credentials]):
+    """The credentials of clients that ``fill`` has made; a million of them take no memory."""
+
+    def __init__(self, model: Credentials, count: int) -> None:
+        self.model, self._count = model, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        suffix = _SUFFIX % number
+        return Credentials(self.model.client_id + suffix, self.model.client_secret + suffix)
 
 
 class Installation:
@@ -89,44 +109,47 @@ class Installation:
     def services(self) -> Services:
         return services(self.app)
 
-    def client(self, name: str = "bench") -> Credentials:
+    def client(self, name: str = "bench", scopes: Sequence[str] = SCOPES) -> Credentials:
         """A new client, by the use case behind CLI and API."""
-        new = clients.NewClient(name=name, scopes=SCOPES)
+        new = clients.NewClient(name=name, scopes=scopes)
         made = clients.create(self.services.desk, self._actor, new)
         return Credentials(made.client.client_id, made.client_secret or "")
 
-    def fill(self, count: int) -> list[Credentials]:
-        """``count`` more clients, copied from one row by row: a use case each takes minutes."""
-        model = self.client("model")
-        made = [
-            Credentials(f"{model.client_id}{number:07}", f"{model.client_secret}{number:07}")
-            for number in range(count)
-        ]
+    def api_key(self) -> str:
+        """A new API key, by the same way."""
+        new = NewApiKey(name="bench", scopes=SCOPES)
+        return lifecycle.create(self.services.desk, self._actor, new).key
+
+    def token(self, client: Credentials) -> str:
+        """An access token, issued in this process."""
+        answer = self.app.test_client().post(
+            TOKEN_PATH, data=FORM, headers={"Authorization": client.basic},
+            content_type="application/x-www-form-urlencoded",
+        )  # fmt: skip
+        token: str = answer.get_json()["access_token"]
+        return token
+
+    def fill(self, count: int) -> Copies:
+        """``count`` more clients, copied from one by the database: a use case each takes hours."""
+        copies = Copies(self.client("model"), count)
         with self.services.store.begin() as connection:
-            client, secret = (
-                dict(
-                    connection.execute(select(table).where(table.c.client_id == model.client_id))
-                    .mappings()
-                    .one()
-                )
-                for table in (ClientRow.__table__, ClientSecretRow.__table__)
-            )
-            connection.execute(
-                insert(ClientRow), [client | {"client_id": one.client_id} for one in made]
-            )
-            connection.execute(
-                insert(ClientSecretRow),
-                [
-                    secret
-                    | {
-                        "id": f"{secret['id']}{number:07}",
-                        "client_id": one.client_id,
-                        "digest": key_digest(one.client_secret),
-                    }
-                    for number, one in enumerate(made)
-                ],
-            )
-        return made
+            driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+            driver.create_function("digest_of", 1, key_digest, deterministic=True)
+            numbers = select(literal(0).label("n")).cte("numbers", recursive=True)
+            numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < count - 1))
+            suffix = func.printf(_SUFFIX, numbers.c.n)
+            changed = {
+                "id": ClientSecretRow.id + suffix,
+                "client_id": copies.model.client_id + suffix,
+                "digest": func.digest_of(copies.model.client_secret + suffix),
+            }
+            for row in (ClientRow, ClientSecretRow):
+                table = cast("Table", row.__table__)
+                values = [changed.get(column.name, column) for column in table.c]
+                model = select(*values).where(table.c.client_id == copies.model.client_id)
+                each = model.select_from(table).join(numbers, true())
+                connection.execute(insert(table).from_select(list(table.c), each))
+        return copies
 
     def history(self, count: int) -> None:
         """The events of ``count`` tokens in the audit log."""

@@ -3,9 +3,10 @@
 ``wrk`` where it is installed, else a generator of our own that needs only Python. Both run in a
 process of their own, so that they can be pinned beside the server and not on it:
 
-    python -m benchmarks.load PORT FILE SECONDS CONNECTIONS
+    python -m benchmarks.load PORT FILE SECONDS CONNECTIONS FIRST
 
-``FILE`` holds raw HTTP requests, asked in turn; each is preceded by its length on a line.
+``FILE`` holds raw HTTP requests, asked in turn from number ``FIRST`` on; each is preceded by its
+length on a line.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import pinned
+from benchmarks.machine import Cores, pinned
 
 HOST = "127.0.0.1"
 MAX_SECONDS = 120.0
@@ -63,15 +64,14 @@ class Generator:
     """Makes load: ``wrk`` or ``python``."""
 
     name: str
-    core: int | None
 
     @classmethod
-    def chosen(cls, wanted: str, core: int | None) -> Generator:
+    def chosen(cls, wanted: str) -> Generator:
         """``auto`` takes wrk where it is on PATH. Raises SystemExit where it is wanted and not."""
         has_wrk = shutil.which("wrk") is not None
         if wanted == "wrk" and not has_wrk:
             raise SystemExit("benchmarks: wrk is not on PATH; try --load python")
-        return cls("wrk" if has_wrk and wanted != "python" else "python", core)
+        return cls("wrk" if has_wrk and wanted != "python" else "python")
 
     def __str__(self) -> str:
         if self.name == "python":
@@ -79,13 +79,18 @@ class Generator:
         said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, timeout=10)
         return " ".join(said.stdout.split()[:2])
 
-    def run(self, port: int, requests: Path, seconds: float, connections: int) -> Measured:
+    def run(
+        self, port: int, requests: Path, seconds: float, connections: int,
+        first: int, cores: Cores,
+    ) -> Measured:  # fmt: skip
         """One bounded round. Raises RuntimeError when the generator itself fails."""
         if not 0 < seconds <= MAX_SECONDS or not 0 < connections <= MAX_CONNECTIONS:
             raise ValueError(f"up to {MAX_SECONDS:.0f} s and {MAX_CONNECTIONS} connections")
-        command = self._command(port, requests, seconds, connections)
+        command = self._command(port, requests, seconds, connections, first)
+        if cores.is_load_nice:
+            command = ["nice", "-n", "19", *command]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with pinned(self.core):
+        with pinned(cores.load):
             ended = subprocess.run(
                 command, capture_output=True, text=True, cwd=_ROOT, timeout=seconds + 60
             )
@@ -97,14 +102,16 @@ class Generator:
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Measured(**found, busy=used / found["seconds"])
 
-    def _command(self, port: int, requests: Path, seconds: float, connections: int) -> list[str]:
+    def _command(
+        self, port: int, requests: Path, seconds: float, connections: int, first: int
+    ) -> list[str]:
         if self.name == "python":
-            arguments = [str(port), str(requests), str(seconds), str(connections)]
+            arguments = [str(port), str(requests), str(seconds), str(connections), str(first)]
             return [sys.executable, "-m", "benchmarks.load", *arguments]
         return [
             "wrk", "--threads", "1", "--connections", str(connections),
             "--duration", f"{max(1, round(seconds))}s", "--timeout", f"{_PATIENCE:.0f}s",
-            "--script", str(WRK_SCRIPT), f"http://{HOST}:{port}/", "--", str(requests),
+            "--script", str(WRK_SCRIPT), f"http://{HOST}:{port}/", "--", str(requests), str(first),
         ]  # fmt: skip
 
 
@@ -201,20 +208,20 @@ class _Connection:
 
 
 def generate(
-    port: int, requests: Sequence[bytes], seconds: float, connections: int
+    port: int, requests: Sequence[bytes], seconds: float, connections: int, first: int
 ) -> dict[str, Any]:
-    """Ask for ``seconds`` over ``connections``; what ``Measured`` needs."""
+    """Ask for ``seconds`` over ``connections``, from a request on; what ``Measured`` needs."""
     waiting = selectors.DefaultSelector()
     open_connections = [_Connection(port) for _ in range(connections)]
     taken = array("q")
-    failed = asked = 0
+    failed, asked = 0, first
     begun = now = time.perf_counter_ns()
     until = begun + round(seconds * 1e9)
     for connection in open_connections:
         waiting.register(connection.socket, selectors.EVENT_READ, connection)
         connection.send(requests[asked % len(requests)])
         asked += 1
-    while now < until and asked < MAX_REQUESTS and waiting.get_map():
+    while now < until and asked - first < MAX_REQUESTS and waiting.get_map():
         for key, _ in waiting.select(timeout=0.1):
             connection = key.data
             try:
@@ -251,8 +258,9 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def main(arguments: Sequence[str]) -> None:
-    port, path, seconds, connections = arguments
-    found = generate(int(port), read_requests(Path(path)), float(seconds), int(connections))
+    port, path, seconds, connections, first = arguments
+    requests = read_requests(Path(path))
+    found = generate(int(port), requests, float(seconds), int(connections), int(first))
     print(json.dumps(found))
 
 

@@ -20,35 +20,45 @@ _LOOP = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Where the server runs and where the load does; the same place where there is one core."""
+    """Where a server runs and where the load does; nowhere in particular where none is named."""
 
-    server: int | None
-    load: int | None
+    server: frozenset[int]
+    load: frozenset[int]
+    is_load_nice: bool = False
+    """Whether the load gives way to the server: only sensible where they share cores."""
 
     @classmethod
-    def found(cls) -> Cores:
-        """The first two cores that we may use; None where the system cannot pin."""
-        if not hasattr(os, "sched_getaffinity"):
-            return cls(None, None)
-        usable = sorted(os.sched_getaffinity(0))
-        return cls(usable[0], usable[min(1, len(usable) - 1)])
+    def apart(cls) -> Cores:
+        """The first two cores that we may use, one for each; the only one where there is one."""
+        usable = _usable()
+        return cls(frozenset(usable[:1]), frozenset(usable[1:2] or usable[:1]))
+
+    @classmethod
+    def shared(cls, count: int) -> Cores:
+        """So many cores for both: load costs every server the same share of what it has."""
+        cores = frozenset(_usable()[:count])
+        return cls(cores, cores, is_load_nice=True)
 
     def __str__(self) -> str:
-        if self.server is None:
+        if not self.server:
             return "server and load are not pinned: this system cannot"
         if self.server == self.load:
             return "server and load share the one core there is: figures are far too low"
-        return f"server pinned to core {self.server}, load to core {self.load}"
+        return f"server pinned to core {min(self.server)}, load to core {min(self.load)}"
+
+
+def _usable() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 @contextmanager
-def pinned(core: int | None) -> Iterator[None]:
-    """Run here, and begin processes that run here, on this core."""
-    if core is None:
+def pinned(cores: frozenset[int]) -> Iterator[None]:
+    """Run here, and begin processes that run here, on these cores."""
+    if not cores:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

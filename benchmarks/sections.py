@@ -1,0 +1,186 @@
+"""What is measured: each section is a table of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from app.builtin import INTROSPECT
+from benchmarks import peers
+from benchmarks.contenders import (
+    CEILINGS,
+    OURS,
+    TOKEN,
+    Contender,
+    Served,
+    Workbench,
+    flask_serve,
+    ours,
+)
+from benchmarks.installation import INTROSPECT_PATH, LIMITED, Installation
+from benchmarks.load import post
+from benchmarks.machine import Cores
+from benchmarks.rounds import Plan, Rounds, account, measured, megabytes, show
+
+FEW, MANY, ACTIVE, REMEMBERED = 1_000, 1_000_000, 20_000, 50_000
+"""Clients: registered, registered, that ask where all are remembered, that a worker remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What is said of the installations on the command line."""
+
+    events: int
+    """In the audit log before it begins."""
+    clients: int
+    """That are many."""
+    against: tuple[Path, ...]
+    """Other checkouts of ours."""
+
+
+def tokens(directory: Path, plan: Plan, extent: Extent) -> None:
+    """The token endpoint beside its ceilings and other people's servers."""
+    bench = Workbench.set_up(directory, plan.threads)
+    bench.installation.history(extent.events)
+    others = [
+        Contender(f"Keyturn of {path.name}", ours(path), is_ours=True) for path in extent.against
+    ]
+    before = bench.installation.tokens_in_log()
+    strangers = peers.present()
+    with measured((*OURS, *others, *CEILINGS, *strangers), bench, plan) as found:
+        ceilings = [one for one in found if one.contender.is_ceiling]
+        show(found, of=ceilings)
+        first, installed = found[: len(OURS)]
+        by_cpu = [f"{one.cpu_median / first.cpu_median:.0%}" for one in ceilings]
+        print(f"By CPU time a request, everything on reaches {', '.join(by_cpu)} of the ceilings")
+        for its in found[-len(strangers) :]:
+            _compare(first, installed, its)
+        if missing := peers.missing():
+            print(missing)
+        print(
+            f"Memory of our worker: {megabytes(first.rss_before)} MB warm, "
+            f"{megabytes(first.rss_after)} MB after {first.answered:,} tokens"
+        )
+        print(f"Longest answer of ours: {max(one.longest for one in first.measured) * 1e3:.0f} ms")
+        print(f"Shipped after a round: {median(first.settled):.1f} s, counted in CPU µs")
+        if lines := first.running.log().splitlines()[1:]:
+            print(f"Our server printed {len(lines)} lines, the last: {lines[-1][:200]}")
+    account(found, bench, before)
+    bench.installation.close()
+
+
+def _compare(everything: Rounds, installed: Rounds, its: Rounds) -> None:
+    rates = " and ".join(f"{one.share_of(its):.1f}" for one in (everything, installed))
+    cpu = " and ".join(f"{its.cpu_median / one.cpu_median:.1f}" for one in (everything, installed))
+    name = its.contender.name.removeprefix("– ")
+    print(f"Everything on and as installed are {rates} × {name}; {cpu} × by CPU time a request")
+
+
+def workers(directory: Path, plan: Plan, extent: Extent) -> None:
+    """Two workers on two cores, and one on one; the load has to live on the same cores."""
+    bench = Workbench.set_up(directory, plan.threads)
+    before = bench.installation.tokens_in_log()
+    contenders = [
+        Contender(name, ours(workers=count), is_ours=True, cores=cores)
+        for name, count, cores in (
+            ("One core, one worker alone", 1, Cores.apart()),
+            ("One core, one worker and load", 1, Cores.shared(1)),
+            ("Two cores, two workers and load", 2, Cores.shared(2)),
+        )
+    ]
+    with measured(contenders, bench, plan) as found:
+        show(found, of=found[1:2])
+        _, one, two = found
+        print(
+            f"Two workers on two cores are {two.share_of(one):.2f} × one on one (each shares its "
+            f"cores with the load); {2 * one.cpu_median / two.cpu_median:.2f} × by CPU time a grant"
+        )
+    account(found, bench, before)
+    bench.installation.close()
+
+
+def introspection(directory: Path, plan: Plan, extent: Extent) -> None:
+    """Introspection of JWTs and of API keys (RFC 7662)."""
+    bench = Workbench.set_up(directory, plan.threads)
+    installation = bench.installation
+    caller = installation.client(scopes=[INTROSPECT])
+    presented = {
+        "Introspection of a JWT": [installation.token(one) for one in bench.clients],
+        "Introspection of an API key": [installation.api_key() for _ in bench.clients],
+    }
+    contenders = [
+        Contender(
+            name,
+            _asked(
+                bench,
+                [post(INTROSPECT_PATH, f"token={one}".encode(), caller.basic) for one in of_a_kind],
+                LIMITED,
+                proof="active",
+            ),
+        )
+        for name, of_a_kind in presented.items()
+    ]
+    with measured(contenders, bench, plan) as found:
+        show(found)
+    installation.close()
+
+
+def clients(directory: Path, plan: Plan, extent: Extent) -> None:
+    """A thousand registered clients, and very many; who asks is drawn from all of them."""
+    few, many = min(FEW, extent.clients), extent.clients
+    small, large = (
+        _filled(directory / name, plan, n) for name, n in (("few", few), ("many", many))
+    )
+    before = [bench.installation.tokens_in_log() for bench in (small, large)]
+    chance = random.Random(1)
+    environ = {**LIMITED, "KEYTURN_DIRECTORY_SIZE": str(REMEMBERED)}
+
+    def asking(bench: Workbench, count: int, *, all_known: bool) -> Contender:
+        drawn = chance.sample(bench.clients, min(count, len(bench.clients)))
+        return Contender(
+            f"{len(bench.clients):,} registered, {len(drawn):,} of them ask",
+            _asked(bench, [one.token_request for one in drawn], environ),
+            is_ours=True,
+            asked_first=len(drawn) if all_known else 0,
+        )
+
+    contenders = [
+        asking(small, FEW, all_known=True),
+        asking(large, ACTIVE, all_known=True),
+        asking(large, 2 * REMEMBERED, all_known=False),
+    ]
+    with measured(contenders, small, plan) as found:
+        show(found, of=found[:1])
+        print(f"A worker remembers {REMEMBERED:,} clients (KEYTURN_DIRECTORY_SIZE)")
+    for bench, lines, count in zip((small, large), (found[:1], found[1:]), before, strict=True):
+        account(lines, bench, count)
+        bench.installation.close()
+
+
+def _asked(
+    bench: Workbench, requests: Sequence[bytes], environ: Mapping[str, str], proof: str = TOKEN
+) -> Callable[[Workbench, int], Served]:
+    """Keyturn on this installation, asked these requests."""
+
+    def serve(_: Workbench, port: int) -> Served:
+        settings = {**bench.environ(port), **environ}
+        return Served(flask_serve(bench, port), tuple(requests), settings, proof=proof)
+
+    return serve
+
+
+def _filled(directory: Path, plan: Plan, count: int) -> Workbench:
+    directory.mkdir()
+    installation = Installation(directory)
+    return Workbench(directory, installation, plan.threads, installation.fill(count))
+
+
+SECTIONS: Mapping[str, Callable[[Path, Plan, Extent], None]] = {
+    "tokens": tokens,
+    "workers": workers,
+    "introspection": introspection,
+    "clients": clients,
+}
