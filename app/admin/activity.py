@@ -8,7 +8,7 @@ from app.admin.rights import reach, require, require_operator
 from app.builtin import AUDIT_READ, ORGANIZATIONS_READ
 from app.errors import Invalid
 from app.records import Actor, Event
-from app.storage import audit
+from app.storage import audit, organizations
 from app.storage.audit import EventFilter
 
 __all__ = ["EventFilter", "list_page"]
@@ -40,6 +40,8 @@ def list_page(
     limit = read_limit(limit)
     _check(wanted)
     with desk.store.reading() as session:
+        if organization is not None:
+            organizations.existing(session, organization)
         found = audit.page(
             session, organization, wanted, before=read_cursor(cursor), limit=limit + 1
         )

@@ -17,12 +17,13 @@ from app.builtin import CLIENTS_READ, CLIENTS_WRITE
 from app.errors import Invalid, NotFound
 from app.ids import new_id
 from app.records import ACTIVE, DISABLED, Actor, Organization
-from app.storage import audit, clients
+from app.storage import audit, clients, organizations
 from app.storage.models import ClientRow
 from app.storage.store import Transaction
 from keyturn.scope import Grant
 
 MIN_TOKEN_TTL = 10
+STATUSES = (ACTIVE, DISABLED)
 MAX_AUDIENCES = 50
 
 
@@ -56,6 +57,8 @@ class ClientChanges:
     audiences: Sequence[str] | Unset = UNSET
     token_endpoint_auth_method: str | Unset = UNSET
     token_ttl: int | Unset | None = UNSET
+    status: str | Unset = UNSET
+    """``active`` or ``disabled``: whether it gets tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +157,11 @@ def list_page(
     organization_id = reach(actor, organization_id, write=False)
     limit = read_limit(limit)
     if status is not None:
-        fields.one_of(status, (ACTIVE, DISABLED), "status")
+        fields.one_of(status, STATUSES, "status")
     if environment is not None:
         fields.note(environment, "environment", 32)
     with desk.store.reading() as session:
+        organizations.existing(session, organization_id)
         found = clients.page(
             session,
             organization_id,
@@ -190,16 +194,20 @@ def update(
     *,
     organization_id: str | None = None,
 ) -> ClientView:
-    """Change a client. Raises Forbidden, Invalid, NotFound."""
+    """Change, disable or enable a client. Raises Forbidden, Invalid, NotFound."""
     require(actor, CLIENTS_WRITE)
     organization_id = reach(actor, organization_id, write=True)
     with desk.store.transaction(actor) as work:
         organization = rows.organization(work, organization_id)
         row = rows.client_row(work, organization_id, client_id)
         values = _checked(desk, work, organization, row, named(changes))
+        status = values.pop("status", row.status)
         changed = rows.put(row, values)
         if changed:
             _touched(work, row, "client.updated", changed=changed, scopes=row.scopes)
+        if status != row.status:
+            row.status = status
+            _touched(work, row, "client.enabled" if status == ACTIVE else "client.disabled")
         return _view(row)
 
 
@@ -220,6 +228,8 @@ def _checked(
         _auth_method(desk, values["token_endpoint_auth_method"])
     if "token_ttl" in values:
         _token_ttl(desk, values["token_ttl"])
+    if "status" in values:
+        fields.one_of(values["status"], STATUSES, "status")
     if "scopes" in values or "preset" in values:
         preset = values.get("preset")
         grant = chosen_grant(work, organization, values.get("scopes"), preset)
@@ -232,27 +242,16 @@ def disable(
     desk: Desk, actor: Actor, client_id: str, *, organization_id: str | None = None
 ) -> ClientView:
     """It gets no more tokens until it is enabled. Idempotent. Raises Forbidden, NotFound."""
-    return _stand(desk, actor, client_id, organization_id, DISABLED)
+    changes = ClientChanges(status=DISABLED)
+    return update(desk, actor, client_id, changes, organization_id=organization_id)
 
 
 def enable(
     desk: Desk, actor: Actor, client_id: str, *, organization_id: str | None = None
 ) -> ClientView:
     """Undo ``disable``. Idempotent. Raises Forbidden, NotFound."""
-    return _stand(desk, actor, client_id, organization_id, ACTIVE)
-
-
-def _stand(
-    desk: Desk, actor: Actor, client_id: str, organization_id: str | None, status: str
-) -> ClientView:
-    require(actor, CLIENTS_WRITE)
-    organization_id = reach(actor, organization_id, write=True)
-    with desk.store.transaction(actor) as work:
-        row = rows.client_row(work, organization_id, client_id)
-        if row.status != status:
-            row.status = status
-            _touched(work, row, "client.enabled" if status == ACTIVE else "client.disabled")
-        return _view(row)
+    changes = ClientChanges(status=ACTIVE)
+    return update(desk, actor, client_id, changes, organization_id=organization_id)
 
 
 def delete(desk: Desk, actor: Actor, client_id: str, *, organization_id: str | None = None) -> None:

@@ -12,7 +12,7 @@ from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
 from app.admin.key_templates import read_departures, retired, secret_template
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
-from app.admin.rights import require_operator
+from app.admin.rights import require_operator, require_organization
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import new_id
@@ -137,8 +137,8 @@ def list_page(
 
 
 def show(desk: Desk, actor: Actor, organization_id: str) -> OrganizationView:
-    """One organization. Raises Forbidden, NotFound."""
-    require_operator(actor, ORGANIZATIONS_READ)
+    """One organization; for those who administer it, their own. Raises Forbidden, NotFound."""
+    require_organization(actor, organization_id)
     with desk.store.reading() as session:
         row = organizations.get(session, fields.object_id(organization_id, "organization"))
         if row is None:

@@ -16,7 +16,7 @@ from app.admin.rights import reach, require
 from app.builtin import SCOPES_READ, SCOPES_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.records import Actor, Organization
-from app.storage import audit, catalogue
+from app.storage import audit, catalogue, organizations
 from app.storage.models import PresetRow
 from app.storage.store import Transaction
 
@@ -94,6 +94,7 @@ def list_page(
     organization_id = reach(actor, organization_id, write=False)
     limit = read_limit(limit)
     with desk.store.reading() as session:
+        organizations.existing(session, organization_id)
         return page_in_memory(
             catalogue.presets(session, organization_id),
             limit,

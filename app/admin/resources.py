@@ -17,7 +17,7 @@ from app.builtin import SCOPES_READ, SCOPES_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import new_id
 from app.records import Actor, Organization
-from app.storage import audit, catalogue
+from app.storage import audit, catalogue, organizations
 from app.storage.models import ResourceRow
 from app.storage.store import Transaction
 
@@ -100,6 +100,7 @@ def list_page(
     organization_id = reach(actor, organization_id, write=False)
     limit = read_limit(limit)
     with desk.store.reading() as session:
+        organizations.existing(session, organization_id)
         found = catalogue.resources_page(
             session, organization_id, before=read_cursor(cursor), limit=limit + 1
         )

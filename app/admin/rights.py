@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE, administration
+from app.builtin import NAMESPACE, ORGANIZATIONS_READ, ORGANIZATIONS_WRITE, administration
 from app.errors import Forbidden, NotFound
 from app.records import Actor, Organization
 
@@ -22,6 +22,15 @@ def require_operator(actor: Actor, scope: str) -> None:
     """The same, for what only the operator organization's credentials may do."""
     if not actor.is_operator or scope not in actor.scopes:
         raise Forbidden(f"This needs the scope {scope} of the operator organization")
+
+
+def require_organization(actor: Actor, organization_id: str) -> None:
+    """Whether the actor may look at this organization: the operator's by a scope at any, others at
+    their own, when they administer anything in it. Raises Forbidden."""
+    if actor.is_operator or organization_id != actor.organization_id:
+        require_operator(actor, ORGANIZATIONS_READ)
+    elif not any(scope.startswith(NAMESPACE) for scope in actor.scopes):
+        raise Forbidden(f"This needs a scope below {NAMESPACE}")
 
 
 def reach(actor: Actor, organization_id: str | None, *, write: bool) -> str:

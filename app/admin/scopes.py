@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.admin import fields, rows
+from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
 from app.admin.grants import known_grant, require_grantable
 from app.admin.pages import DEFAULT_LIMIT, Page, page_in_memory, read_limit
@@ -17,7 +18,7 @@ from app.records import Actor, Organization
 from app.storage import audit, catalogue, organizations
 from app.storage.models import ScopeRow
 from keyturn.errors import InvalidScope
-from keyturn.scope import MAX_TOKEN_LENGTH, WILDCARD, Grant
+from keyturn.scope import MAX_TOKEN_LENGTH, WILDCARD, Declared, Grant
 
 MAX_SCOPES = 1000
 MAX_IMPLIED = 100
@@ -34,6 +35,15 @@ class NewScope:
     public: bool = False
     """Whether a publishable key may hold it (C-6)."""
     organization_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeChanges:
+    """What is changed of a scope; its name is for life."""
+
+    description: str | Unset = UNSET
+    implies: Sequence[str] | Unset = UNSET
+    public: bool | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +108,71 @@ def list_page(
         operator = organizations.existing(session, organization_id).is_operator
         views = [_view(row) for row in catalogue.scopes(session, organization_id)]
     if builtin:
-        views += [
-            ScopeView(one.name, one.description, (), False, True, None)
-            for one in administration(operator=operator).values()
-        ]
+        views += map(_builtin, administration(operator=operator).values())
     return page_in_memory(views, limit, cursor, lambda view: view.name, lambda view: view)
+
+
+def show(desk: Desk, actor: Actor, name: str, *, organization_id: str | None = None) -> ScopeView:
+    """One scope, declared or built in. Raises Forbidden, NotFound."""
+    require(actor, SCOPES_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    with desk.store.reading() as session:
+        operator = organizations.existing(session, organization_id).is_operator
+        builtin = administration(operator=operator).get(name)
+        if builtin is not None:
+            return _builtin(builtin)
+        row = catalogue.scope(session, organization_id, _asked(name))
+        if row is None:
+            raise NotFound("scope")
+        return _view(row)
+
+
+def update(
+    desk: Desk,
+    actor: Actor,
+    name: str,
+    changes: ScopeChanges,
+    *,
+    organization_id: str | None = None,
+) -> ScopeView:
+    """Change a declared scope. Raises Forbidden, Invalid, NotFound.
+
+    What it implies from now on is given to all that hold it, so the actor must be able to.
+    """
+    require(actor, SCOPES_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    with desk.store.transaction(actor) as work:
+        organization = rows.organization(work, organization_id, "update")
+        row = catalogue.scope(work.session, organization_id, _asked(name))
+        if row is None:
+            raise NotFound("scope")
+        values = named(changes)
+        if "description" in values:
+            values["description"] = fields.description(values["description"])
+        if "implies" in values:
+            values["implies"] = _implied(organization, values["implies"])
+            require_grantable(
+                actor, organization, Grant.of(values["implies"]), already=Grant.of(row.implies)
+            )
+        changed = rows.put(row, values)
+        if changed:
+            work.record(
+                "scope.updated",
+                "scope",
+                name,
+                organization_id=organization_id,
+                changed=changed,
+                implies=row.implies,
+            )
+            work.changed("organization", organization_id)
+        return _view(row)
 
 
 def remove(desk: Desk, actor: Actor, name: str, *, organization_id: str | None = None) -> None:
     """Take back a scope that nothing names. Idempotent. Raises Forbidden, NotFound, Conflict."""
     require(actor, SCOPES_WRITE)
     organization_id = reach(actor, organization_id, write=True)
-    if len(name) > MAX_TOKEN_LENGTH or not name.isascii() or not name.isprintable():
-        raise NotFound("scope")
+    name = _asked(name)
     with desk.store.transaction(actor) as work:
         rows.organization_row(work, organization_id, "update")
         row = catalogue.scope(work.session, organization_id, name)
@@ -124,6 +186,12 @@ def remove(desk: Desk, actor: Actor, name: str, *, organization_id: str | None =
         work.session.delete(row)
         work.record("scope.removed", "scope", name, organization_id=organization_id)
         work.changed("organization", organization_id)
+
+
+def _asked(name: str) -> str:
+    if len(name) > MAX_TOKEN_LENGTH or not name.isascii() or not name.isprintable():
+        raise NotFound("scope")
+    return name
 
 
 def _name(name: str) -> str:
@@ -147,6 +215,10 @@ def _implied(organization: Organization, names: Sequence[str]) -> list[str]:
             raise Invalid(f"Cannot be implied: {name[:100]}", field="implies")
     known_grant(organization, kept, "implies")
     return sorted(kept)
+
+
+def _builtin(declared: Declared) -> ScopeView:
+    return ScopeView(declared.name, declared.description, (), False, True, None)
 
 
 def _view(row: ScopeRow) -> ScopeView:

@@ -36,6 +36,8 @@ from app.builtin import KEYS_READ, KEYS_WRITE
 from app.errors import Conflict, Forbidden, NotFound
 from app.records import ACTIVE, DISABLED, REVOKED, ROTATED, Actor
 from app.storage import api_keys, organizations
+from app.storage.models import ApiKeyRow, OrganizationRow
+from app.storage.store import Transaction
 from keyturn.scope import Grant, ScopeSet
 
 MAX_REASON = 200
@@ -110,6 +112,7 @@ def list_page(
             fields.one_of(getattr(wanted, name), choices, name)
     now = desk.clock()
     with desk.store.reading() as session:
+        organizations.existing(session, organization_id)
         found = api_keys.page(
             session,
             organization_id,
@@ -149,11 +152,13 @@ def update(
     require(actor, KEYS_WRITE)
     organization_id = reach(actor, organization_id, write=True)
     with desk.store.transaction(actor) as work:
-        owner = rows.organization_row(work, organization_id, "share")
+        values = _checked(named(changes))
+        status = values.pop("status", None)
+        # Counted beside nobody: a key that is enabled counts against the plan again.
+        owner = rows.organization_row(work, organization_id, "update" if status else "share")
         row = locked(work, organization_id, key_id)
         if status_at(row, work.now) not in (ACTIVE, DISABLED):
             raise Conflict(f"The key is {status_at(row, work.now)}")
-        values = _checked(named(changes))
         organization = organizations.record(work.session, owner)
         domains = values.get("allowed_domains", row.allowed_domains)
         require_publishable(organization, row.kind, ScopeSet.of(row.scopes), domains)
@@ -163,6 +168,8 @@ def update(
         if changed:
             row.updated_at = work.now
             record(work, row, "api_key.updated", changed=changed)
+        if status not in (None, row.status):
+            _stand(work, owner, row, status)
         return view(row, work.now)
 
 
@@ -173,6 +180,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
         "allowed_ips": read_networks,
         "allowed_domains": read_domains,
         "rate_limits": read_rate_limits,
+        "status": lambda status: fields.one_of(status, (ACTIVE, DISABLED), "status"),
     }
     return {name: checks[name](value) for name, value in values.items()}
 
@@ -181,34 +189,24 @@ def disable(
     desk: Desk, actor: Actor, key_id: str, *, organization_id: str | None = None
 ) -> ApiKeyView:
     """It opens nothing until it is enabled. Idempotent. Raises Forbidden, NotFound, Conflict."""
-    return _stand(desk, actor, key_id, organization_id, DISABLED)
+    changes = ApiKeyChanges(status=DISABLED)
+    return update(desk, actor, key_id, changes, organization_id=organization_id)
 
 
 def enable(
     desk: Desk, actor: Actor, key_id: str, *, organization_id: str | None = None
 ) -> ApiKeyView:
     """Undo ``disable``. Idempotent. Raises Forbidden, NotFound, Conflict, PlanLimit."""
-    return _stand(desk, actor, key_id, organization_id, ACTIVE)
+    changes = ApiKeyChanges(status=ACTIVE)
+    return update(desk, actor, key_id, changes, organization_id=organization_id)
 
 
-def _stand(
-    desk: Desk, actor: Actor, key_id: str, organization_id: str | None, status: str
-) -> ApiKeyView:
-    require(actor, KEYS_WRITE)
-    organization_id = reach(actor, organization_id, write=True)
-    with desk.store.transaction(actor) as work:
-        owner = rows.organization_row(work, organization_id, "update")
-        row = locked(work, organization_id, key_id)
-        if row.status not in (ACTIVE, DISABLED):
-            raise Conflict(f"The key is {row.status}")
-        if row.status != status:
-            # A disabled key does not count against the plan; enabled, it does again.
-            if status == ACTIVE and row.rotated_to is None:
-                require_room(work, owner)
-            row.status = status
-            row.updated_at = work.now
-            record(work, row, f"api_key.{'enabled' if status == ACTIVE else 'disabled'}")
-        return view(row, work.now)
+def _stand(work: Transaction, owner: OrganizationRow, row: ApiKeyRow, status: str) -> None:
+    if status == ACTIVE and row.rotated_to is None:
+        require_room(work, owner)
+    row.status = status
+    row.updated_at = work.now
+    record(work, row, f"api_key.{'enabled' if status == ACTIVE else 'disabled'}")
 
 
 def revoke(

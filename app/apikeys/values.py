@@ -51,6 +51,8 @@ class ApiKeyChanges:
     allowed_ips: Sequence[str] | Unset = UNSET
     allowed_domains: Sequence[str] | Unset = UNSET
     rate_limits: Sequence[RateLimitInput] | Unset = UNSET
+    status: str | Unset = UNSET
+    """``active`` or ``disabled``: whether it opens anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,15 +6,17 @@ import click
 from flask import Flask
 
 from app.admin import scopes
-from app.admin.scopes import NewScope
+from app.admin.scopes import NewScope, ScopeChanges
 from app.cli.terminal import (
     Group,
     Installation,
     as_json,
+    given,
     org,
     paged,
     print_one,
     print_page,
+    replaced,
     tokens,
 )
 
@@ -73,6 +75,47 @@ def list_(
         builtin=builtin,
     )
     print_page(page, json_wanted, COLUMNS)
+
+
+@group.command("show")
+@click.argument("name")
+@org
+@as_json
+def show(name: str, org: str | None, json_wanted: bool) -> None:
+    """One scope."""
+    at = Installation()
+    found = scopes.show(at.desk, at.actor, name, organization_id=at.organization(org))
+    print_one(found, json_wanted)
+
+
+@group.command("update")
+@click.argument("name")
+@click.option("--description", help="What it allows, for people.")
+@click.option("--implies", multiple=True, metavar="SCOPE", help="What it brings along from now on.")
+@click.option("--implies-nothing", is_flag=True, help="Let it stand for itself alone.")
+@click.option("--public/--not-public", default=None, help="Whether a publishable key may hold it.")
+@org
+@as_json
+def update(
+    name: str,
+    description: str | None,
+    implies: tuple[str, ...],
+    implies_nothing: bool,
+    public: bool | None,
+    org: str | None,
+    json_wanted: bool,
+) -> None:
+    """Change what is named; the rest stays."""
+    at = Installation()
+    changes = ScopeChanges(
+        description=given(description),
+        implies=replaced(tokens(implies) or (), implies_nothing),
+        public=given(public),
+    )
+    if changes == ScopeChanges():
+        raise click.UsageError("name something to change")
+    found = scopes.update(at.desk, at.actor, name, changes, organization_id=at.organization(org))
+    print_one(found, json_wanted)
 
 
 @group.command("remove")

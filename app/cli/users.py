@@ -7,17 +7,19 @@ from flask import Flask
 
 from app.admin import users
 from app.admin.roles import ROLES
-from app.admin.users import NewUser, SignIn
+from app.admin.users import NewUser, SignIn, UserChanges
 from app.cli.terminal import (
     Group,
     Installation,
     as_json,
+    given,
     org,
     paged,
     print_one,
     print_page,
     say_once,
 )
+from app.records import ACTIVE, DISABLED
 
 COLUMNS = ("id", "email", "name", "role", "status", "last_sign_in_at")
 
@@ -65,6 +67,49 @@ def show(user_id: str, org: str | None, json_wanted: bool) -> None:
     print_one(found, json_wanted)
 
 
+@group.command("update")
+@click.argument("user_id")
+@click.option("--name", help="What they are called.")
+@click.option("--role", type=click.Choice(tuple(ROLES)))
+@org
+@as_json
+def update(
+    user_id: str, name: str | None, role: str | None, org: str | None, json_wanted: bool
+) -> None:
+    """Change what is named; the rest stays."""
+    changes = UserChanges(name=given(name), role=given(role))
+    if changes == UserChanges():
+        raise click.UsageError("name something to change")
+    _change(user_id, changes, org, json_wanted)
+
+
+@group.command("disable")
+@click.argument("user_id")
+@org
+@as_json
+def disable(user_id: str, org: str | None, json_wanted: bool) -> None:
+    """Sign them out, and keep them out until they are enabled."""
+    _change(user_id, UserChanges(status=DISABLED), org, json_wanted)
+
+
+@group.command("enable")
+@click.argument("user_id")
+@org
+@as_json
+def enable(user_id: str, org: str | None, json_wanted: bool) -> None:
+    """Let them sign in again, by `flask user reset`."""
+    _change(user_id, UserChanges(status=ACTIVE), org, json_wanted)
+
+
+@group.command("remove")
+@click.argument("user_id")
+@org
+def remove(user_id: str, org: str | None) -> None:
+    """Remove somebody for ever; what they did stays in the log."""
+    at = Installation()
+    users.remove(at.desk, at.actor, user_id, organization_id=at.organization(org))
+
+
 @group.command("reset")
 @click.argument("user_id")
 @org
@@ -75,6 +120,12 @@ def reset(user_id: str, org: str | None, json_wanted: bool) -> None:
     _print(
         users.reset(at.desk, at.actor, user_id, organization_id=at.organization(org)), json_wanted
     )
+
+
+def _change(user_id: str, changes: UserChanges, org: str | None, json_wanted: bool) -> None:
+    at = Installation()
+    found = users.update(at.desk, at.actor, user_id, changes, organization_id=at.organization(org))
+    print_one(found, json_wanted)
 
 
 def _print(signing_in: SignIn, json_wanted: bool) -> None:

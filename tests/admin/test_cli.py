@@ -156,6 +156,14 @@ def test_scopes_presets_and_resources(flask, organization):
     assert flask.json("resource", "show", made["id"], *at)["identifier"] == "https://a.example"
     assert made["id"] in flask.ok("resource", "list", *at)
     flask.ok("resource", "delete", made["id"], *at)
+    changed = flask.json(
+        "scope", "update", "rooms:write", "--implies", "rooms:read", "--public", *at
+    )
+    assert (changed["implies"], changed["public"]) == (["rooms:read"], True)
+    assert flask.json("scope", "show", "rooms:write", *at) == changed
+    assert "still named by" in flask.refused("scope", "remove", "rooms:read", *at).lower()
+    changed = flask.json("scope", "update", "rooms:write", "--implies-nothing", *at)
+    assert (changed["implies"], changed["public"]) == ([], True)
     flask.ok("scope", "remove", "rooms:read", *at)
 
 
@@ -167,6 +175,11 @@ def test_users(flask, organization):
     assert RFC_3339.fullmatch(again["sign_in_expires_at"])
     assert "a@cli.example" in flask.ok("user", "list", *at)
     assert "sign_in_secret" not in flask.json("user", "show", made["id"], *at)
+    assert flask.json("user", "update", made["id"], "--role", "admin", *at)["role"] == "admin"
+    assert flask.json("user", "disable", made["id"], *at)["status"] == "disabled"
+    assert flask.json("user", "enable", made["id"], *at)["status"] == "active"
+    flask.ok("user", "remove", made["id"], *at)
+    flask.refused("user", "show", made["id"], *at)
 
 
 def test_signing_keys(flask):
@@ -206,7 +219,9 @@ def test_the_activity_log(flask, organization):
     ("preset", "update", "x"),
     ("plan", "update", "x"),
     ("resource", "update", "res_x"),
+    ("scope", "update", "x:y"),
     ("user", "create", "--email", "a@b.example", "--role", "god"),
+    ("user", "update", "usr_x"),
     ("audit", "tail", "-n", "1000"),
     ("nothing",),
 ])  # fmt: skip

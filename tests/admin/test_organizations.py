@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.admin import activity, organizations, plans, users
+from app.admin import activity, organizations, plans, sessions, users
 from app.admin.activity import EventFilter
 from app.admin.bootstrap import bootstrap
 from app.admin.me import me
 from app.admin.organizations import NewOrganization, OrganizationChanges
 from app.admin.plans import NewPlan, PlanChanges
-from app.admin.users import NewUser
+from app.admin.users import NewUser, UserChanges
 from app.apikeys import lifecycle
 from app.apikeys.values import NewApiKey
 from app.builtin import administration
 from app.errors import Conflict, Invalid, NotFound
+from app.records import Origin
 from app.storage.models import Base, FeedHeadRow
 from tests.support.installation import installed
 
@@ -161,6 +162,24 @@ def test_a_sign_in_secret_is_shown_once_and_kept_as_its_hash(house, tenant):
     with pytest.raises(Conflict):
         users.create(desk, administrator, new)
     assert made.secret not in str(house.rows("SELECT * FROM audit_events"))
+
+
+def test_a_disabled_user_is_signed_out_for_good(tenant):
+    desk, administrator = tenant.desk, tenant.administrator
+    made = users.create(
+        desk, administrator, NewUser(email=f"eve@{tenant.id[4:]}.example", role="auditor")
+    )
+    session = sessions.sign_in(desk, made.secret, Origin("req_x"))
+    assert sessions.signed_in(desk, session.secret) is not None
+    for status in ("disabled", "active"):
+        users.update(desk, administrator, made.user.id, UserChanges(status=status))
+        assert sessions.signed_in(desk, session.secret) is None
+    again = users.reset(desk, administrator, made.user.id)
+    session = sessions.sign_in(desk, again.secret, Origin("req_x"))
+    users.remove(desk, administrator, made.user.id)
+    users.remove(desk, administrator, made.user.id)
+    assert sessions.signed_in(desk, session.secret) is None
+    assert len(tenant.events("user.removed")) == 1
 
 
 @pytest.mark.parametrize(("field", "values"), [

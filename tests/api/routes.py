@@ -63,6 +63,8 @@ ROUTES = [
     Route("DELETE", "/api-keys/{key_id}", KEYS_WRITE, 204),
     Route("GET", "/scopes", SCOPES_READ, 200),
     Route("POST", "/scopes", SCOPES_WRITE, 201, {"name": "new:{number}"}),
+    Route("GET", "/scopes/{scope_name}", SCOPES_READ, 200),
+    Route("PATCH", "/scopes/{scope_name}", SCOPES_WRITE, 200, {"description": "other"}),
     Route("DELETE", "/scopes/{scope_name}", SCOPES_WRITE, 204),
     Route("GET", "/presets", SCOPES_READ, 200),
     Route(
@@ -85,6 +87,8 @@ ROUTES = [
         "POST", "/users", USERS_WRITE, 201, {"email": "new{number}@example.com", "role": "auditor"}
     ),
     Route("GET", "/users/{user_id}", USERS_READ, 200),
+    Route("PATCH", "/users/{user_id}", USERS_WRITE, 200, {"name": "other"}),
+    Route("DELETE", "/users/{user_id}", USERS_WRITE, 204),
     Route("POST", "/users/{user_id}/reset", USERS_WRITE, 200),
     Route("GET", "/activity", "keyturn:audit:read", 200),
     Route("GET", "/organizations", ORGS_READ, 200, operator_only=True),

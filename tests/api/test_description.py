@@ -96,7 +96,9 @@ def test_examples_work_as_they_stand(description, operator, things):
         if content is None:
             continue
         made = things(operator.organization_id)
-        url = path.replace("{name}", "{preset}").format_map(made)
+        url = path.replace(
+            "{name}", "{scope_name}" if "/scopes/" in path else "{preset}"
+        ).format_map(made)
         response = operator.admin(method, url, json=content["example"])
         assert response.is_success, (path, response.text)
         tried += 1

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.api.support import fields_of
+
 HOLDS = ["keyturn:clients:write", "keyturn:keys:write", "keyturn:users:write", "bookings:read"]
 
 
@@ -171,16 +173,60 @@ def test_what_is_for_life_cannot_be_changed(operator, things, path, fields):
 
 
 @pytest.mark.parametrize("path", ["/v1/clients/{client_id}", "/v1/api-keys/{key_id}"])
-def test_status_is_changed_alone(operator, things, path):
+def test_status_beside_other_fields(operator, things, path):
     url = path.format_map(things(operator.organization_id))
     assert operator.admin.patch(url, json={"status": "disabled"}).json()["status"] == "disabled"
     assert operator.admin.patch(url, json={"status": "disabled"}).status_code == 200
-    both = operator.admin.patch(url, json={"status": "active", "name": "other"})
-    assert both.status_code == 400
     for status in ("revoked", "expired", "", "ACTIVE"):
-        assert operator.admin.patch(url, json={"status": status}).status_code == 400
-    assert operator.admin.get(url).json()["status"] == "disabled"
-    assert operator.admin.patch(url, json={"status": "active"}).json()["status"] == "active"
+        refused = operator.admin.patch(url, json={"status": status, "name": "refused"})
+        assert (refused.status_code, fields_of(refused)) == (400, ["status"])
+    # All of it or nothing.
+    assert operator.admin.patch(url, json={"status": "active", "name": ""}).status_code == 400
+    shown = operator.admin.get(url).json()
+    assert (shown["status"], shown["name"] == "refused") == ("disabled", False)
+    both = operator.admin.patch(url, json={"status": "active", "name": "other"}).json()
+    assert (both["status"], both["name"]) == ("active", "other")
+
+
+def test_what_a_scope_implies_is_given_to_its_holders(operator, installation, things, api):
+    made = things(operator.organization_id)
+    url = "/v1/scopes/{scope_name}".format_map(made)
+    writer = api(installation.api_key(["keyturn:scopes:write", "bookings:read"]).key)
+    refused = writer.patch(url, json={"implies": ["bookings:cancel"]})
+    assert refused.status_code == 403
+    assert writer.patch(url, json={"implies": ["bookings:read"]}).json()["implies"] == [
+        "bookings:read"
+    ]
+    # What is implied already is left, not given.
+    reader = api(installation.api_key(["keyturn:scopes:write"]).key)
+    left = {"implies": ["bookings:read"], "public": True}
+    assert reader.patch(url, json=left).json()["public"] is True
+    client = installation.client([made["scope_name"]])
+    answer = installation.http.post(
+        "/oauth/token", auth=client, data={"grant_type": "client_credentials"}
+    )
+    assert answer.json()["scope"] == f"bookings:read {made['scope_name']}"
+
+
+def test_a_built_in_scope_is_shown_and_stays(operator):
+    url = "/v1/scopes/keyturn:clients:read"
+    assert operator.admin.get(url).json()["builtin"] is True
+    assert operator.admin.patch(url, json={"description": "x"}).status_code == 404
+    assert operator.admin.delete(url).status_code == 404
+
+
+def test_nobody_changes_a_mightier_user(operator, installation, api):
+    new = {"email": "owner@mightier.example", "role": "owner"}
+    url = f"/v1/users/{operator.admin.post('/v1/users', json=new).json()['id']}"
+    writer = api(installation.api_key(["keyturn:users:read", "keyturn:users:write"]).key)
+    for change in ({"status": "disabled"}, {"role": "auditor"}, {"name": "x"}):
+        assert writer.patch(url, json=change).status_code == 403
+    assert writer.delete(url).status_code == 403
+    changed = operator.admin.patch(url, json={"role": "auditor", "status": "disabled"}).json()
+    assert (changed["role"], changed["status"]) == ("auditor", "disabled")
+    assert operator.admin.patch(url, json={"role": "god"}).status_code == 400
+    assert operator.admin.delete(url).status_code == 204
+    assert operator.admin.get(url).status_code == 404
 
 
 def test_a_key_cannot_outlive_the_key_that_made_it(installation, api):

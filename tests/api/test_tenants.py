@@ -7,7 +7,8 @@ from tests.api.routes import ROUTES
 OBJECTS = [r for r in ROUTES if r.names_an_object and not r.operator_only]
 LISTS = [r for r in ROUTES if r.method == "GET" and not r.names_an_object and r.scope]
 CREATIONS = [r for r in ROUTES if r.method == "POST" and not r.names_an_object]
-OPERATING = [r for r in ROUTES if r.operator_only]
+OWN = "/organizations/{organization_id}"
+OPERATING = [r for r in ROUTES if r.operator_only and (r.method, r.path) != ("GET", OWN)]
 
 
 def own(routes):
@@ -102,6 +103,22 @@ def test_the_operators_routes_are_closed(route, ours, things):
     response = ours.admin(route.method, route.url(made), **route.sent(made))
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "insufficient_scope"
+
+
+def test_an_organization_sees_itself(ours, theirs, api, installation):
+    """Those who administer anything in it; by no other right than that."""
+    own = ours.admin.get(f"/v1/organizations/{ours.organization_id}")
+    assert (own.status_code, own.json()["id"]) == (200, ours.organization_id)
+    assert ours.admin.get(f"/v1/organizations/{theirs.organization_id}").status_code == 403
+    stranger = installation.api_key(["rooms:read"], organization=ours.organization_id).key
+    assert api(stranger).get(f"/v1/organizations/{ours.organization_id}").status_code == 403
+
+
+@pytest.mark.parametrize("route", own(LISTS), ids=str)
+def test_lists_of_an_absent_organization(route, operator, things):
+    url = route.url(things(operator.organization_id))
+    response = operator.admin.get(f"{url}?organization_id=org_absent")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_everywhere_is_for_the_operator(ours, theirs, operator):

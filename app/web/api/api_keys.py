@@ -13,7 +13,6 @@ from app.builtin import KEYS_READ, KEYS_WRITE
 from app.errors import Invalid
 from app.web.api.answers import answer, created, deleted, listed, shown
 from app.web.api.caller import actor, desk
-from app.web.api.clients import standing
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
     Answer,
@@ -93,7 +92,7 @@ class NewApiKey(Body):
 
 
 class ApiKeyChanges(Body):
-    """What is changed; ``status`` is changed alone. Scopes, environment and expiry are for life."""
+    """What is changed; ``status`` ``disabled`` closes what it opens. Its scopes are for life."""
 
     model_config = example(description="For the partner portal")
 
@@ -200,18 +199,13 @@ def show_api_key(path: ApiKeyPath, query: OfOrganization) -> Response:
 @blueprint.patch("/<key_id>", security=needs(KEYS_WRITE), responses=gives(200, ApiKey, WRITES))
 def update_api_key(path: ApiKeyPath, query: OfOrganization, body: ApiKeyChanges) -> Response:
     """Change, disable or enable an API key"""
-    changes = body.named()
-    if "status" in changes:
-        stand = standing(changes, lifecycle.enable, lifecycle.disable)
-        found = stand(desk(), actor(), path.key_id, organization_id=query.organization_id)
-    else:
-        found = lifecycle.update(
-            desk(),
-            actor(),
-            path.key_id,
-            values.ApiKeyChanges(**changes),
-            organization_id=query.organization_id,
-        )
+    found = lifecycle.update(
+        desk(),
+        actor(),
+        path.key_id,
+        values.ApiKeyChanges(**body.named()),
+        organization_id=query.organization_id,
+    )
     return answer(shown(ApiKey, found))
 
 

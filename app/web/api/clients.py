@@ -10,8 +10,6 @@ from pydantic import BaseModel, Field
 from app.admin import clients
 from app.admin.desk import SECRET_METHODS
 from app.builtin import CLIENTS_READ, CLIENTS_WRITE
-from app.errors import Invalid
-from app.records import ACTIVE, DISABLED
 from app.web.api.answers import answer, created, deleted, listed, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
@@ -74,7 +72,7 @@ class NewClient(Body):
 
 
 class ClientChanges(Body):
-    """What is changed; ``status`` is changed alone."""
+    """What is changed; ``status`` ``disabled`` stops its tokens."""
 
     model_config = example(description="Asks about the keys it is shown")
 
@@ -164,32 +162,14 @@ def show_client(path: ClientPath, query: OfOrganization) -> Response:
 )
 def update_client(path: ClientPath, query: OfOrganization, body: ClientChanges) -> Response:
     """Change, disable or enable a client"""
-    changes = body.named()
-    if "status" in changes:
-        stand = standing(changes, clients.enable, clients.disable)
-        found = stand(desk(), actor(), path.client_id, organization_id=query.organization_id)
-    else:
-        found = clients.update(
-            desk(),
-            actor(),
-            path.client_id,
-            clients.ClientChanges(**changes),
-            organization_id=query.organization_id,
-        )
+    found = clients.update(
+        desk(),
+        actor(),
+        path.client_id,
+        clients.ClientChanges(**body.named()),
+        organization_id=query.organization_id,
+    )
     return answer(shown(Client, found))
-
-
-def standing(changes: dict[str, Any], enable: Any, disable: Any) -> Any:
-    """The use case that gives this status. Raises Invalid.
-
-    It is a transaction of its own: beside other changes one could be made and the other refused.
-    """
-    if len(changes) > 1:
-        raise Invalid("Must be changed alone", field="status")
-    try:
-        return {ACTIVE: enable, DISABLED: disable}[changes["status"]]
-    except KeyError:
-        raise Invalid(f"Must be {ACTIVE} or {DISABLED}", field="status") from None
 
 
 @blueprint.delete(

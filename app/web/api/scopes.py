@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.admin import scopes
 from app.builtin import SCOPES_READ, SCOPES_WRITE
-from app.web.api.answers import created, deleted, listed, shown
+from app.web.api.answers import answer, created, deleted, listed, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
@@ -24,6 +24,7 @@ from app.web.api.values import (
     PageOf,
     ScopeToken,
     example,
+    unnamed,
 )
 
 blueprint = collection("scopes", "The scope catalogue")
@@ -53,6 +54,16 @@ class NewScope(Body):
     )
     public: bool = Field(False, description="Whether a publishable key may hold it.")
     organization_id: Id | None = None
+
+
+class ScopeChanges(Body):
+    """What is changed of a scope; its name is for life."""
+
+    model_config = example(description="Export bookings as a table")
+
+    description: Description = unnamed()
+    implies: Annotated[list[ScopeToken], Field(max_length=scopes.MAX_IMPLIED)] = unnamed()
+    public: bool = unnamed()
 
 
 class Scope(Answer):
@@ -89,6 +100,26 @@ def add_scope(body: NewScope) -> Response:
     """Declare a scope"""
     made = scopes.add(desk(), actor(), scopes.NewScope(**body.named()))
     return created(shown(Scope, made), "scopes", made.name)
+
+
+@blueprint.get("/<path:name>", security=needs(SCOPES_READ), responses=gives(200, Scope, OBJECT))
+def show_scope(path: ScopePath, query: OfOrganization) -> Response:
+    """Show a scope"""
+    found = scopes.show(desk(), actor(), path.name, organization_id=query.organization_id)
+    return answer(shown(Scope, found))
+
+
+@blueprint.patch("/<path:name>", security=needs(SCOPES_WRITE), responses=gives(200, Scope, WRITES))
+def update_scope(path: ScopePath, query: OfOrganization, body: ScopeChanges) -> Response:
+    """Change a declared scope"""
+    found = scopes.update(
+        desk(),
+        actor(),
+        path.name,
+        scopes.ScopeChanges(**body.named()),
+        organization_id=query.organization_id,
+    )
+    return answer(shown(Scope, found))
 
 
 @blueprint.delete(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from app.admin import users
 from app.admin.fields import MAX_EMAIL
 from app.builtin import USERS_READ, USERS_WRITE
-from app.web.api.answers import answer, created, listed, shown
+from app.web.api.answers import answer, created, deleted, listed, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
@@ -46,6 +46,16 @@ class NewUser(Body):
     role: Choice = Field(description="`owner`, `admin`, `developer` or `auditor`.")
     name: Name = unnamed()
     organization_id: Id | None = None
+
+
+class UserChanges(Body):
+    """What is changed; ``status`` ``disabled`` signs them out and keeps them out."""
+
+    model_config = example(name="Ada Lovelace")
+
+    name: Name = unnamed()
+    role: Choice = unnamed()
+    status: Choice = unnamed()
 
 
 class User(Answer):
@@ -98,6 +108,26 @@ def show_user(path: UserPath, query: OfOrganization) -> Response:
     """Show a user"""
     found = users.show(desk(), actor(), path.user_id, organization_id=query.organization_id)
     return answer(shown(User, found))
+
+
+@blueprint.patch("/<user_id>", security=needs(USERS_WRITE), responses=gives(200, User, WRITES))
+def update_user(path: UserPath, query: OfOrganization, body: UserChanges) -> Response:
+    """Change, disable or enable a user"""
+    found = users.update(
+        desk(),
+        actor(),
+        path.user_id,
+        users.UserChanges(**body.named()),
+        organization_id=query.organization_id,
+    )
+    return answer(shown(User, found))
+
+
+@blueprint.delete("/<user_id>", security=needs(USERS_WRITE), responses=gives(204, None, (404, 409)))
+def remove_user(path: UserPath, query: OfOrganization) -> Response:
+    """Remove a user"""
+    users.remove(desk(), actor(), path.user_id, organization_id=query.organization_id)
+    return deleted()
 
 
 @blueprint.post(
