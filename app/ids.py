@@ -30,13 +30,18 @@ def event_id(nanoseconds: int) -> str:
 
 
 def new_jti() -> str:
-    """An unguessable token id (RFC 7519 §4.1.7): 128 bits, base64url."""
-    return urlsafe_b64encode(_random_chunk())[:22].decode()
+    """An unguessable token id (RFC 7519 §4.1.7): milliseconds and 128 random bits, base64url.
+
+    It begins with the time so that the audit log's index grows at one end, not everywhere.
+    """
+    now = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+    return urlsafe_b64encode(now + _random_chunk())[:30].decode()
 
 
 def new_request_id() -> str:
-    """``req_`` and 24 hex digits; always ours, so that nobody can write into our logs."""
-    return f"req_{hexlify(_random_chunk()[:12]).decode()}"
+    """``req_``, 14 hex digits of microseconds and 10 random ones; always ours, so that nobody can
+    write into our logs."""
+    return f"req_{time.time_ns() // 1000:014x}{hexlify(_random_chunk()[:5]).decode()}"
 
 
 def _random_chunk() -> bytes:

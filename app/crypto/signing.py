@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -18,6 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 §2.1
+
+_ECDSA = ec.ECDSA(SHA256())
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 _ALGORITHMS: dict[str, Algorithm] = {
     "ES256": ECAlgorithm(ECAlgorithm.SHA256, ec.SECP256R1),
@@ -75,7 +81,7 @@ class JwsSigner:
         self.algorithm = algorithm
         self._head = self._header(TOKEN_TYPE)
         self._key = cast("Any", load_der_private_key(private_key, password=None))
-        self._sign = cast("Any", _ALGORITHMS[algorithm]).sign
+        self._sign = _es256 if algorithm == "ES256" else cast("Any", _ALGORITHMS[algorithm]).sign
 
     def sign(self, payload: bytes) -> str:
         return self._signed(self._head, payload)
@@ -88,9 +94,16 @@ class JwsSigner:
         return _base64url(_compact(header)).encode() + b"."
 
     def _signed(self, head: bytes, payload: bytes) -> str:
-        message = head + urlsafe_b64encode(payload).rstrip(b"=")
+        message = head + b2a_base64(payload, newline=False).translate(_TO_URL, b"=")
         signature: bytes = self._sign(message, self._key)
-        return (message + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode("ascii")
+        tail = b2a_base64(signature, newline=False).translate(_TO_URL, b"=")
+        return (message + b"." + tail).decode("ascii")
+
+
+def _es256(message: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """As PyJWT's ECAlgorithm does it (RFC 7518 §3.4), without making its parts on every token."""
+    r, s = decode_dss_signature(key.sign(message, _ECDSA))
+    return (r << 256 | s).to_bytes(64, "big")
 
 
 def _compact(value: Any) -> bytes:

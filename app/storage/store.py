@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, delete, event, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import (
@@ -52,7 +53,11 @@ def database_uri(settings: Settings) -> str:
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Bounded waits on both engines: no request hangs on a slow database."""
     seconds = settings.database_timeout.total_seconds()
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    options: dict[str, Any] = {
+        "pool_pre_ping": True,
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }
     if settings.database_url.startswith("sqlite"):
         options["connect_args"] = {"timeout": seconds}
     else:

@@ -9,6 +9,7 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from app.errors import UnauthorizedClient
 
 if TYPE_CHECKING:
+    from app.oauth.request import Exchange
     from app.oauth.server import TokenServer
 
 
@@ -20,6 +21,10 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
     """
 
     server: TokenServer
+
+    def __init__(self, request: Exchange, server: TokenServer) -> None:
+        self.request = request  # Authlib's also makes a table of hooks, each time
+        self.server = server
 
     def validate_token_request(self) -> None:
         exchange = self.request
