@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.errors import Unavailable
-from app.storage.canonical import instant, row_hash, stream_of
+from app.storage.canonical import instant, require_canonical, row_hash, stream_of
 from app.storage.models import AuditEventRow, AuditStreamRow
 
 EVENTS: Table = AuditEventRow.__table__  # type: ignore[assignment]
@@ -56,13 +57,16 @@ def lock(connection: Connection, streams: Iterable[str]) -> Heads:
 def append(connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
     """Write administrative acts at the ends of their streams. Raises ValueError for one that no
     canonical form exists of."""
+    for event in events:
+        require_canonical(event["details"])
     placed = [(stream_of(event["organization_id"]), event) for event in events]
     _append(connection, placed, lock(connection, [stream for stream, _ in placed]))
 
 
 def append_once(connection: Connection, events: Iterable[Mapping[str, Any]], lane: int) -> None:
-    """Write token events at the ends of the streams of this lane, but for those that are there
-    already (by their ids). Raises Conflict when another lane is just writing one of them."""
+    """Write token events, known to be canonical, at the ends of the streams of this lane, but for
+    those that are there already (by their ids). Raises Conflict when another lane is just writing
+    one of them."""
     placed = {event["id"]: (stream_of(event["organization_id"], lane), event) for event in events}
     heads = lock(connection, [stream for stream, _ in placed.values()])
     # Asked under the lock: nobody else of this lane can be about to write one of them.
@@ -146,12 +150,9 @@ def _copy(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def _written(row: Mapping[str, Any], time: Callable[[datetime], Any]) -> tuple[Any, ...]:
-    values = {
-        **row,
-        "time": time(row["time"]),
-        "details": orjson.dumps(row["details"]).decode(),
-    }
-    return tuple([values[name] for name in _NAMES])
+    details = orjson.dumps(row["details"]).decode()
+    values: tuple[Any, ...] = _IN_ORDER({**row, "time": time(row["time"]), "details": details})
+    return values
 
 
 def _sqlite_time(time: datetime) -> str:
@@ -159,5 +160,6 @@ def _sqlite_time(time: datetime) -> str:
 
 
 _NAMES = EVENTS.c.keys()
+_IN_ORDER = itemgetter(*_NAMES)
 _COPY = f"COPY {EVENTS.name} ({', '.join(_NAMES)}) FROM STDIN"
 _INSERT = f"INSERT INTO {EVENTS.name} ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608
