@@ -146,7 +146,7 @@ class Limit:
 class Origin:
     """Where a request came from: what its events say of it."""
 
-    request_id: str
+    request_id: str | None
     ip: str | None = None
     user_agent: str | None = None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from app.admin.desk import Desk
+from app.apikeys import schedule
 from app.crypto.master_key import MasterKey, read_master_key
 from app.oauth import metadata as paths
 from app.oauth.client_auth import ClientAuthentication
@@ -150,7 +151,17 @@ def wire(settings: Settings, engine: Any) -> Services:
         keyring=keyring,
         journal=file,
         shipper=Shipper(file, store),
-        upkeep=Upkeep(store, directory, keyring, checkpoints, Retention(store, settings, SCHEDULE)),
+        upkeep=Upkeep(
+            store,
+            directory,
+            keyring,
+            also=(
+                checkpoints.make_due,
+                Retention(store, settings, SCHEDULE).apply_due,
+                lambda: schedule.write_down_ends(store),
+            ),
+            hourly=(lambda: schedule.keep_policies(store),),
+        ),
         credentials=credentials,
         server=server,
         desk=Desk(
@@ -161,6 +172,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             random_bytes=random_bytes,
             keyring=keyring,
             checkpoints=checkpoints,
+            journal=journal,
             auth_methods=tuple(method.name for method in CLIENT_AUTH_METHODS),
         ),
         metadata=paths.metadata(

@@ -9,6 +9,7 @@ from app.settings import Settings
 from app.storage.directory import Directory
 from app.storage.store import Store
 from app.tokens.checkpoints import Checkpoints
+from app.tokens.journal import TokenJournal
 from app.tokens.keyring import Keyring
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -26,5 +27,6 @@ class Desk:
     random_bytes: RandomBytes
     keyring: Keyring
     checkpoints: Checkpoints
+    journal: TokenJournal
     auth_methods: tuple[str, ...] = SECRET_METHODS
     """Values of ``token_endpoint_auth_method`` that a client may have: those that are enabled."""

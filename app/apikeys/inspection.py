@@ -65,7 +65,7 @@ def inspect(
             checks = (*_form(template, key), Check("known", False, _UNKNOWN))
             return Inspection(checks, None)
         template = key_template(desk.settings.key_prefix, owner.environments, owner.key_template)
-        shown = view(row, desk.clock())
+        shown = view(owner, row, desk.clock())
         checks = (
             *_form(template, key),
             Check("known", True, f"{row.id}, {row.name}"),

@@ -1,8 +1,12 @@
-"""The life of an API key: created, disabled, enabled, rotated, revoked (CONTRACT §5)."""
+"""The life of an API key: created, changed, disabled, enabled (CONTRACT §5).
+
+How it is followed by another one is in ``succession``, how it ends in ``endings``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.admin import fields, rows
@@ -13,9 +17,10 @@ from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limi
 from app.admin.rate_limits import read_rate_limits
 from app.admin.restrictions import read_domains, read_networks
 from app.admin.rights import default_environment, reach, require, require_environment
+from app.apikeys.endings import MAX_MAKER
 from app.apikeys.keys import locked, new_key, record
+from app.apikeys.policies import DUE, LONGEST, OVERDUE, ROTATIONS, KeyPolicy
 from app.apikeys.rules import (
-    default_grace,
     require_own_limits,
     require_publishable,
     require_room,
@@ -33,30 +38,15 @@ from app.apikeys.values import (
     view,
 )
 from app.builtin import KEYS_READ, KEYS_WRITE
-from app.errors import Conflict, Forbidden, NotFound
-from app.records import ACTIVE, DISABLED, REVOKED, ROTATED, Actor
+from app.errors import Conflict, NotFound
+from app.records import ACTIVE, DISABLED, Actor
 from app.storage import api_keys, organizations
 from app.storage.models import ApiKeyRow, OrganizationRow
 from app.storage.store import Transaction
-from keyturn.scope import Grant, ScopeSet
+from keyturn.scope import ScopeSet
 
-MAX_REASON = 200
 EVERY_KEY = ApiKeyFilter()
-
-_INHERITED = (
-    "name",
-    "description",
-    "environment",
-    "kind",
-    "scopes",
-    "preset",
-    "allowed_ips",
-    "allowed_domains",
-    "rate_limits",
-    "expires_at",
-    "created_by",
-)
-"""What a successor takes over (S2-52): everything that was said of its predecessor."""
+EARLIEST = datetime.fromtimestamp(0, UTC)
 
 
 def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
@@ -91,7 +81,7 @@ def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
         require_room(work, owner)
         row, key = new_key(desk, work, owner, values)
         record(work, row, "api_key.created", name=row.name, scopes=row.scopes)
-        return CreatedApiKey(view(row, work.now), key)
+        return CreatedApiKey(view(owner, row, work.now), key)
 
 
 def list_page(
@@ -103,16 +93,16 @@ def list_page(
     cursor: str | None = None,
     organization_id: str | None = None,
 ) -> Page[ApiKeyView]:
-    """The organization's keys, the youngest first. Raises Forbidden, Invalid, NotFound."""
+    """The organization's keys, the youngest first; by ``rotation`` the report of what its policy
+    asks for. Raises Forbidden, Invalid, NotFound.
+    """
     require(actor, KEYS_READ)
     organization_id = reach(actor, organization_id, write=False)
     limit = read_limit(limit)
-    for name, choices in (("status", STATUSES), ("kind", KINDS)):
-        if getattr(wanted, name) is not None:
-            fields.one_of(getattr(wanted, name), choices, name)
+    _check_filter(wanted)
     now = desk.clock()
     with desk.store.reading() as session:
-        organizations.existing(session, organization_id)
+        owner = organizations.existing(session, organization_id)
         found = api_keys.page(
             session,
             organization_id,
@@ -120,24 +110,54 @@ def list_page(
             before=read_cursor(cursor),
             limit=limit + 1,
             status=wanted.status,
-            environment=fields.note(wanted.environment or "", "environment", 32) or None,
+            environment=wanted.environment,
             kind=wanted.kind,
-            created_by=fields.note(wanted.created_by or "", "created_by", 64) or None,
+            created_by=wanted.created_by,
+            unused_since=_unused_since(wanted.inactive_days, now),
+            ageing=_ageing(KeyPolicy.of(owner), wanted.rotation, now),
         )
-        return page_of(found, limit, lambda row: row.id, lambda row: view(row, now))
+        return page_of(found, limit, lambda row: row.id, lambda row: view(owner, row, now))
+
+
+def _check_filter(wanted: ApiKeyFilter) -> None:
+    for name, choices in (("status", STATUSES), ("kind", KINDS), ("rotation", ROTATIONS)):
+        if getattr(wanted, name) is not None:
+            fields.one_of(getattr(wanted, name), choices, name)
+    for name, longest in (("environment", 32), ("created_by", MAX_MAKER)):
+        fields.note(getattr(wanted, name) or "", name, longest)
+    if wanted.inactive_days is not None:
+        fields.number(wanted.inactive_days, "inactive_days", 1, LONGEST)
+
+
+def _unused_since(inactive_days: int | None, now: datetime) -> datetime | None:
+    return None if inactive_days is None else now - timedelta(days=inactive_days)
+
+
+def _ageing(
+    policy: KeyPolicy, standing: str | None, now: datetime
+) -> tuple[datetime, datetime] | None:
+    """When the keys were made whose rotation stands so; without a policy none were."""
+    if standing is None:
+        return None
+    until, overdue = policy.made(standing, now), policy.made(OVERDUE, now)
+    if until is None or overdue is None:
+        return EARLIEST, EARLIEST
+    return (overdue if standing == DUE else EARLIEST), until
 
 
 def show(
     desk: Desk, actor: Actor, key_id: str, *, organization_id: str | None = None
 ) -> ApiKeyView:
-    """One key. Raises Forbidden, NotFound."""
+    """One key; that somebody looked is remembered (S2-8). Raises Forbidden, NotFound."""
     require(actor, KEYS_READ)
     organization_id = reach(actor, organization_id, write=False)
     with desk.store.reading() as session:
         row = api_keys.get(session, organization_id, fields.object_id(key_id, "API key"))
         if row is None:
             raise NotFound("API key")
-        return view(row, desk.clock())
+        found = view(organizations.existing(session, organization_id), row, desk.clock())
+    desk.journal.viewed(actor, "api_key", found.id, organization_id)
+    return found
 
 
 def update(
@@ -170,7 +190,7 @@ def update(
             record(work, row, "api_key.updated", changed=changed)
         if status not in (None, row.status):
             _stand(work, owner, row, status)
-        return view(row, work.now)
+        return view(owner, row, work.now)
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
@@ -207,81 +227,3 @@ def _stand(work: Transaction, owner: OrganizationRow, row: ApiKeyRow, status: st
     row.status = status
     row.updated_at = work.now
     record(work, row, f"api_key.{'enabled' if status == ACTIVE else 'disabled'}")
-
-
-def revoke(
-    desk: Desk,
-    actor: Actor,
-    key_id: str,
-    *,
-    reason: str = "",
-    organization_id: str | None = None,
-) -> ApiKeyView:
-    """End a key for ever, now. Idempotent: the first time and reason stand (S3-11).
-
-    Raises Forbidden, Invalid, NotFound.
-    """
-    require(actor, KEYS_WRITE)
-    organization_id = reach(actor, organization_id, write=True)
-    with desk.store.transaction(actor) as work:
-        row = locked(work, organization_id, key_id)
-        if row.status != REVOKED:
-            row.status = REVOKED
-            row.revoked_at = row.updated_at = work.now
-            row.revoked_reason = fields.note(reason, "reason", MAX_REASON) or None
-            record(work, row, "api_key.revoked", why=row.revoked_reason)
-        return view(row, work.now)
-
-
-def rotate(
-    desk: Desk,
-    actor: Actor,
-    key_id: str,
-    *,
-    grace_seconds: int | None = None,
-    reason: str = "",
-    organization_id: str | None = None,
-) -> CreatedApiKey:
-    """Make a successor with the same settings and the same expiry; the key itself lives on for the
-    grace and is ``rotated`` then (S2-50..58).
-
-    Without a word about the grace it is what the organization's profile says. Works at the plan's
-    cap. Raises Forbidden, Invalid, NotFound, Conflict.
-    """
-    require(actor, KEYS_WRITE)
-    organization_id = reach(actor, organization_id, write=True)
-    why = fields.note(reason, "reason", MAX_REASON) or None
-    with desk.store.transaction(actor) as work:
-        owner = rows.organization_row(work, organization_id, "share")
-        row = locked(work, organization_id, key_id)
-        grace = fields.grace(default_grace(owner) if grace_seconds is None else grace_seconds)
-        organization = organizations.record(work.session, owner)
-        # Whoever makes a key can use it.
-        require_grantable(actor, organization, Grant.of(row.scopes))
-        if within_own_life(work, row.expires_at) != row.expires_at:
-            raise Forbidden("The key would outlive yours")
-        inherited = {name: getattr(row, name) for name in _INHERITED}
-        successor, key = new_key(desk, work, owner, inherited | {"rotated_from": row.id})
-        ends_at = work.now + grace
-        if not api_keys.claim_succession(
-            work.session,
-            organization_id,
-            row.id,
-            successor=successor.id,
-            status=ACTIVE if grace else ROTATED,
-            expires_at=min(row.expires_at or ends_at, ends_at),
-            now=work.now,
-        ):
-            status = status_at(row, work.now)
-            rotated = status == ROTATED or row.rotated_to is not None
-            raise Conflict("The key is rotated already" if rotated else f"The key is {status}")
-        record(
-            work,
-            row,
-            "api_key.rotated",
-            successor=successor.id,
-            grace_seconds=int(grace.total_seconds()),
-            why=why,
-        )
-        record(work, successor, "api_key.created", name=row.name, rotated_from=row.id)
-        return CreatedApiKey(view(successor, work.now), key)

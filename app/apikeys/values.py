@@ -10,9 +10,10 @@ from typing import Any
 from app.admin.changes import UNSET, Unset
 from app.admin.rate_limits import RateLimitInput
 from app.admin.rows import view_of
+from app.apikeys.policies import KeyPolicy
 from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED
 from app.storage.directory import api_key_record
-from app.storage.models import ApiKeyRow
+from app.storage.models import ApiKeyRow, OrganizationRow
 
 SECRET = "secret"  # noqa: S105 - a kind of key
 PUBLISHABLE = "publishable"
@@ -63,6 +64,10 @@ class ApiKeyFilter:
     environment: str | None = None
     kind: str | None = None
     created_by: str | None = None
+    inactive_days: int | None = None
+    """Not used for so many days; never used: made so many days ago."""
+    rotation: str | None = None
+    """``due`` or ``overdue`` by the organization's policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,12 @@ class ApiKeyView:
     last_used_at: datetime | None
     rotated_from: str | None
     rotated_to: str | None
+    in_grace: bool
+    """Rotated, and good until ``expires_at``."""
+    rotate_by: datetime | None
+    """When it should have a successor; None: the organization has no policy, or it has one."""
+    rotation: str | None
+    """``due``, ``overdue``, or None: not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +113,21 @@ class CreatedApiKey:
     key: str = field(repr=False)
 
 
-def view(row: ApiKeyRow, now: datetime) -> ApiKeyView:
-    """A row as the view of it, with the status it has now."""
-    return view_of(ApiKeyView, row, status=status_at(row, now))
+def view(owner: OrganizationRow, row: ApiKeyRow, now: datetime) -> ApiKeyView:
+    """A row as the view of it, with the status it has now, and by its owner's policy."""
+    status = status_at(row, now)
+    in_grace = status == ACTIVE and row.rotated_to is not None
+    rotate_by = None
+    if status == ACTIVE and not in_grace:
+        rotate_by = KeyPolicy.of(owner).rotate_by(row.created_at)
+    return view_of(
+        ApiKeyView,
+        row,
+        status=status,
+        in_grace=in_grace,
+        rotate_by=rotate_by,
+        rotation=KeyPolicy.of(owner).rotation(row.created_at, now) if rotate_by else None,
+    )
 
 
 def status_at(row: ApiKeyRow, now: datetime) -> str:

@@ -9,6 +9,7 @@ from app.cli import (
     backup,
     clients,
     doctor,
+    key_policy,
     keys,
     organizations,
     plans,
@@ -23,6 +24,7 @@ from app.cli import (
 GROUPS = (
     clients,
     keys,
+    key_policy,
     organizations,
     scopes,
     presets,

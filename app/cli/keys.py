@@ -7,7 +7,8 @@ import sys
 import click
 from flask import Flask
 
-from app.apikeys import inspection, lifecycle
+from app.apikeys import endings, inspection, lifecycle, succession
+from app.apikeys.policies import ROTATIONS
 from app.apikeys.values import KINDS, STATUSES, ApiKeyChanges, ApiKeyFilter, NewApiKey
 from app.cli.terminal import (
     DURATION,
@@ -95,6 +96,8 @@ def create(
 @click.option("--environment")
 @click.option("--kind", type=click.Choice(KINDS))
 @click.option("--created-by", metavar="ID", help="Made by this user, client or key.")
+@click.option("--inactive-days", type=int, metavar="N", help="Not used for so many days.")
+@click.option("--rotation", type=click.Choice(ROTATIONS), help="As flask key-policy asks for.")
 @paged
 @as_json
 def list_(
@@ -103,6 +106,8 @@ def list_(
     environment: str | None,
     kind: str | None,
     created_by: str | None,
+    inactive_days: int | None,
+    rotation: str | None,
     limit: int,
     cursor: str | None,
     json_wanted: bool,
@@ -112,7 +117,14 @@ def list_(
     page = lifecycle.list_page(
         at.desk,
         at.actor,
-        ApiKeyFilter(status=status, environment=environment, kind=kind, created_by=created_by),
+        ApiKeyFilter(
+            status=status,
+            environment=environment,
+            kind=kind,
+            created_by=created_by,
+            inactive_days=inactive_days,
+            rotation=rotation,
+        ),
         limit=limit,
         cursor=cursor,
         organization_id=at.organization(org),
@@ -189,7 +201,7 @@ def update(
 def rotate(key_id: str, grace: int | None, reason: str, org: str | None, json_wanted: bool) -> None:
     """Make a successor with the same settings and expiry; it is printed once."""
     at = Installation()
-    created = lifecycle.rotate(
+    created = succession.rotate(
         at.desk,
         at.actor,
         key_id,
@@ -199,6 +211,37 @@ def rotate(key_id: str, grace: int | None, reason: str, org: str | None, json_wa
     )
     print_one(created.api_key, json_wanted, key=created.key)
     say_once(json_wanted)
+
+
+@group.command("replace")
+@click.argument("key_id")
+@click.option("--reason", default="", help="For the activity log. Default: compromised.")
+@org
+@as_json
+def replace(key_id: str, reason: str, org: str | None, json_wanted: bool) -> None:
+    """Revoke a compromised key now, and make its successor; it is printed once."""
+    at = Installation()
+    organization_id = at.organization(org)
+    made = succession.replace(
+        at.desk, at.actor, key_id, reason=reason, organization_id=organization_id
+    )
+    print_one(made.api_key, json_wanted, key=made.key)
+    say_once(json_wanted)
+
+
+@group.command("revoke-all")
+@click.option("--created-by", metavar="ID", required=True, help="Who made or rotated them.")
+@click.option("--reason", default="", help="For the activity log.")
+@org
+@as_json
+def revoke_all(created_by: str, reason: str, org: str | None, json_wanted: bool) -> None:
+    """End every key that somebody has made or rotated, and so has seen."""
+    at = Installation()
+    organization_id = at.organization(org)
+    revoked = endings.revoke_all(
+        at.desk, at.actor, created_by, reason=reason, organization_id=organization_id
+    )
+    print_one({"revoked": revoked}, json_wanted)
 
 
 @group.command("revoke")
@@ -211,7 +254,7 @@ def revoke(key_id: str, reason: str, org: str | None, json_wanted: bool) -> None
     at = Installation()
     organization_id = at.organization(org)
     print_one(
-        lifecycle.revoke(at.desk, at.actor, key_id, reason=reason, organization_id=organization_id),
+        endings.revoke(at.desk, at.actor, key_id, reason=reason, organization_id=organization_id),
         json_wanted,
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.records import ACTIVE, EXPIRED, ROTATED
-from app.storage.models import ApiKeyRow
+from app.records import ACTIVE, DISABLED, EXPIRED, ROTATED
+from app.storage.models import ApiKeyRow, AuditEventRow
 
 
 def get(
@@ -35,32 +37,46 @@ def page(
     before: str | None,
     limit: int,
     status: str | None = None,
-    environment: str | None = None,
-    kind: str | None = None,
-    created_by: str | None = None,
-) -> list[ApiKeyRow]:
-    """The next ones of this organization, the youngest first."""
-    statement = (
-        select(ApiKeyRow)
-        .where(ApiKeyRow.organization_id == organization_id)
-        .order_by(ApiKeyRow.id.desc())
-        .limit(limit)
-    )
+    unused_since: datetime | None = None,
+    ageing: tuple[datetime, datetime] | None = None,
+    **equal: str | None,
+) -> Sequence[ApiKeyRow]:
+    """The next ones of this organization, the youngest first.
+
+    ``unused_since``: neither used nor made since then. ``ageing``: of those that a rotation is
+    about, the ones made after the first of two instants, and not after the second.
+    """
+    key = ApiKeyRow
+    statement = select(key).where(key.organization_id == organization_id)
     if before is not None:
-        statement = statement.where(ApiKeyRow.id < before)
+        statement = statement.where(key.id < before)
     if status is not None:
         statement = statement.where(_has_status(status, now))
-    if environment is not None:
-        statement = statement.where(ApiKeyRow.environment == environment)
-    if kind is not None:
-        statement = statement.where(ApiKeyRow.kind == kind)
-    if created_by is not None:
-        statement = statement.where(ApiKeyRow.created_by == created_by)
-    return list(session.scalars(statement))
+    for name, value in equal.items():
+        if value is not None:
+            statement = statement.where(getattr(key, name) == value)
+    if unused_since is not None:
+        statement = statement.where(_last_use() < unused_since)
+    if ageing is not None:
+        statement = statement.where(_stands_alone(now), *_made_within(*ageing))
+    return session.scalars(statement.order_by(key.id.desc()).limit(limit)).all()
+
+
+def _last_use() -> ColumnElement[datetime]:
+    return func.coalesce(ApiKeyRow.last_used_at, ApiKeyRow.created_at)
+
+
+def _stands_alone(now: datetime) -> ColumnElement[bool]:
+    """Active, and not in the grace that a rotation left it."""
+    return and_(_has_status(ACTIVE, now), ApiKeyRow.rotated_to.is_(None))
+
+
+def _made_within(after: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    return ApiKeyRow.created_at > after, ApiKeyRow.created_at <= until
 
 
 def _has_status(status: str, now: datetime) -> ColumnElement[bool]:
-    """The status at this moment; ``expired`` and the end of a grace are never written."""
+    """The status at this moment: ``expired`` and the end of a grace are written down later."""
     over = and_(ApiKeyRow.status == ACTIVE, ApiKeyRow.expires_at <= now)
     if status == ACTIVE:
         return and_(
@@ -68,7 +84,7 @@ def _has_status(status: str, now: datetime) -> ColumnElement[bool]:
             or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now),
         )
     if status == EXPIRED:
-        return and_(over, ApiKeyRow.rotated_to.is_(None))
+        return or_(ApiKeyRow.status == EXPIRED, and_(over, ApiKeyRow.rotated_to.is_(None)))
     if status == ROTATED:
         return or_(ApiKeyRow.status == ROTATED, and_(over, ApiKeyRow.rotated_to.is_not(None)))
     return ApiKeyRow.status == status
@@ -80,11 +96,7 @@ def count_active(session: Session, organization_id: str, now: datetime) -> int:
         session.scalar(
             select(func.count())
             .select_from(ApiKeyRow)
-            .where(
-                ApiKeyRow.organization_id == organization_id,
-                _has_status(ACTIVE, now),
-                ApiKeyRow.rotated_to.is_(None),
-            )
+            .where(ApiKeyRow.organization_id == organization_id, _stands_alone(now))
         )
         or 0
     )
@@ -95,22 +107,111 @@ def claim_succession(
     organization_id: str,
     key_id: str,
     *,
-    successor: str,
-    status: str,
-    expires_at: datetime | None,
+    statuses: Iterable[str],
     now: datetime,
+    values: Mapping[str, Any],
 ) -> bool:
-    """Make ``successor`` the one that follows this key; False when it has one or is not active."""
+    """Set the ``values`` of a key that gets its successor by them; False when it has one already,
+    or is in none of the statuses.
+    """
     claimed = session.execute(
         update(ApiKeyRow)
         .where(
             ApiKeyRow.id == key_id,
             ApiKeyRow.organization_id == organization_id,
             ApiKeyRow.rotated_to.is_(None),
-            _has_status(ACTIVE, now),
+            or_(*(_has_status(status, now) for status in statuses)),
         )
-        .values(rotated_to=successor, status=status, expires_at=expires_at, updated_at=now)
+        .values(updated_at=now, **values)
         .returning(ApiKeyRow.id)
         .execution_options(synchronize_session=False)
     )
     return claimed.scalar_one_or_none() is not None
+
+
+def seen_by(
+    session: Session, organization_id: str, person: str, now: datetime
+) -> Sequence[ApiKeyRow]:
+    """Keys that can still be used, or enabled, and that this person made: as they are shown once,
+    whoever made a key or its successor is all who have seen it. Locked, in one order.
+    """
+    event = AuditEventRow
+    made = select(event.target_id).where(
+        event.organization_id == organization_id,
+        event.type == "api_key.created",
+        event.actor_id == person,
+    )
+    statement = (
+        select(ApiKeyRow)
+        .where(
+            ApiKeyRow.organization_id == organization_id,
+            or_(ApiKeyRow.created_by == person, ApiKeyRow.id.in_(made)),
+            or_(_has_status(ACTIVE, now), _has_status(DISABLED, now)),
+        )
+        .order_by(ApiKeyRow.id)
+        .with_for_update()
+    )
+    return session.scalars(statement).all()
+
+
+def over(session: Session, now: datetime, limit: int) -> Sequence[ApiKeyRow]:
+    """Keys whose time has come, and of which that is not written down yet."""
+    statement = (
+        select(ApiKeyRow)
+        .where(ApiKeyRow.status == ACTIVE, ApiKeyRow.expires_at <= now)
+        .order_by(ApiKeyRow.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return session.scalars(statement).all()
+
+
+def ageing(
+    session: Session,
+    organization_id: str,
+    *,
+    now: datetime,
+    event: str,
+    made_until: datetime,
+    limit: int,
+) -> Sequence[ApiKeyRow]:
+    """Keys made by then, and standing alone, of which there is no such event yet."""
+    statement = select(ApiKeyRow).where(
+        ApiKeyRow.organization_id == organization_id,
+        _stands_alone(now),
+        ApiKeyRow.created_at <= made_until,
+        ~_told(event),
+    )
+    return session.scalars(statement.order_by(ApiKeyRow.id).limit(limit)).all()
+
+
+def unused(
+    session: Session,
+    organization_id: str,
+    *,
+    now: datetime,
+    since: datetime,
+    limit: int,
+    event: str | None = None,
+) -> Sequence[ApiKeyRow]:
+    """Active keys that nobody used or changed since then; with ``event`` those of which there has
+    been no such event in this time. Locked.
+    """
+    statement = select(ApiKeyRow).where(
+        ApiKeyRow.organization_id == organization_id,
+        _has_status(ACTIVE, now),
+        _last_use() <= since,
+        ApiKeyRow.updated_at <= since,
+    )
+    if event is not None:
+        statement = statement.where(~_told(event, _last_use()))
+    locked = statement.order_by(ApiKeyRow.id).limit(limit).with_for_update()
+    return session.scalars(locked).all()
+
+
+def _told(event: str, after: ColumnElement[datetime] | None = None) -> ColumnElement[bool]:
+    """Whether there is such an event of the key, after an instant."""
+    conditions = [AuditEventRow.target_id == ApiKeyRow.id, AuditEventRow.type == event]
+    if after is not None:
+        conditions.append(AuditEventRow.time > after)
+    return exists().where(*conditions)

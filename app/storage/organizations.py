@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.builtin import administration
 from app.errors import NotFound
-from app.records import Organization, Resource
+from app.records import ACTIVE, Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, ResourceRow, ScopeRow
 from keyturn.scope import Catalogue, Declared, Grant
 
@@ -62,6 +62,14 @@ def page(
 def on_plan(session: Session, plan_id: str) -> list[str]:
     """Ids of the organizations on a plan."""
     statement = select(OrganizationRow.id).where(OrganizationRow.plan_id == plan_id)
+    return list(session.scalars(statement.order_by(OrganizationRow.id)))
+
+
+def with_key_policy(session: Session) -> list[str]:
+    """Ids of the active organizations that ask something of their API keys."""
+    statement = select(OrganizationRow.id).where(
+        OrganizationRow.key_policy.is_not(None), OrganizationRow.status == ACTIVE
+    )
     return list(session.scalars(statement.order_by(OrganizationRow.id)))
 
 

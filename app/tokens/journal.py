@@ -14,7 +14,7 @@ import orjson
 
 from app.ids import event_id
 from app.ports import EventSink
-from app.records import ApiKey, Client, Origin
+from app.records import Actor, ApiKey, Client, Origin
 from keyturn.errors import KeyturnError
 
 _WORD = re.compile(r"[a-z_]{1,64}")
@@ -76,6 +76,18 @@ class TokenJournal:
             origin,
             target_type="client",
             target_id=caller.client_id,
+        )
+
+    def viewed(self, actor: Actor, target_type: str, target_id: str, organization_id: str) -> None:
+        """Somebody has looked at what is known of this."""
+        self._append(
+            f"{target_type}.viewed",
+            actor.type,
+            actor.id,
+            organization_id,
+            Origin(actor.request_id, actor.ip, actor.user_agent),
+            target_type=target_type,
+            target_id=target_id,
         )
 
     def _append(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from app.errors import Conflict, Unavailable
@@ -11,15 +13,18 @@ from app.records import Actor
 from app.storage.directory import Directory
 from app.storage.revocations import forget_expired
 from app.storage.store import Store
-from app.tokens.checkpoints import Checkpoints
 from app.tokens.keyring import Keyring
-from app.tokens.retention import Retention
 from keyturn.scope import ScopeSet
 
 log = logging.getLogger(__name__)
 
 CHANGES_KEPT = timedelta(days=1)
 """A worker that was away for longer starts over with an empty directory."""
+
+HOUR = 3600.0
+
+Chore = Callable[[], None]
+"""May raise Unavailable."""
 
 SCHEDULE = Actor(
     type="system",
@@ -31,23 +36,25 @@ SCHEDULE = Actor(
 
 
 class Upkeep:
-    """Rotates and retires signing keys on schedule, signs the audit chains, and sweeps what has
-    expired."""
+    """Rotates and retires signing keys on schedule, sweeps what has expired, and does what else it
+    was given to do."""
 
     def __init__(
         self,
         store: Store,
         directory: Directory,
         keyring: Keyring,
-        checkpoints: Checkpoints,
-        retention: Retention,
+        *,
+        also: Sequence[Chore] = (),
+        hourly: Sequence[Chore] = (),
         interval: float = 60.0,
     ) -> None:
+        """``also`` is done in each round, ``hourly`` less often."""
         self._store = store
         self._directory = directory
         self._keyring = keyring
-        self._checkpoints = checkpoints
-        self._retention = retention
+        self._also, self._hourly = tuple(also), tuple(hourly)
+        self._next_hour = 0.0
         self._interval = interval
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -74,8 +81,12 @@ class Upkeep:
         self._directory.forget_expired(now.timestamp())
         forget_expired(self._store, now)
         self._store.forget_changes(now - CHANGES_KEPT)
-        self._checkpoints.make_due()
-        self._retention.apply_due()
+        for chore in self._also:
+            chore()
+        if time.monotonic() >= self._next_hour:
+            self._next_hour = time.monotonic() + HOUR
+            for chore in self._hourly:
+                chore()
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):

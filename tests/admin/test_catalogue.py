@@ -11,7 +11,7 @@ from app.admin.clients import ClientChanges, NewClient
 from app.admin.presets import NewPreset, PresetChanges
 from app.admin.resources import NewResource, ResourceChanges
 from app.admin.scopes import NewScope
-from app.apikeys import lifecycle
+from app.apikeys import endings, lifecycle
 from app.apikeys.values import NewApiKey
 from app.errors import Conflict, Invalid, NotFound
 from keyturn.scope import Grant
@@ -100,7 +100,7 @@ def test_a_scope_that_is_named_stays(house, tenant):
     key = lifecycle.create(desk, administrator, NewApiKey(name="x", scopes=["rooms:create"]))
     with pytest.raises(Conflict, match=key.api_key.id):
         remove()
-    lifecycle.revoke(desk, administrator, key.api_key.id)
+    endings.revoke(desk, administrator, key.api_key.id)
     presets.create(desk, administrator, NewPreset(name="p", scopes=["rooms:create"]))
     with pytest.raises(Conflict, match="preset p"):
         remove()

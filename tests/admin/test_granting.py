@@ -15,7 +15,7 @@ from app.admin.presets import NewPreset
 from app.admin.resources import NewResource
 from app.admin.scopes import NewScope
 from app.admin.users import NewUser
-from app.apikeys import lifecycle
+from app.apikeys import endings, lifecycle, succession
 from app.apikeys.values import NewApiKey
 from app.errors import Forbidden, Invalid
 from keyturn.scope import ScopeSet
@@ -144,10 +144,10 @@ def test_a_secret_of_a_mightier_client_is_not_to_be_had(tenant):
 def test_a_mightier_key_is_not_rotated_into_ones_own_hands(tenant):
     mighty = new_key(tenant.desk, tenant.administrator, ["rooms:*"]).id
     with pytest.raises(Forbidden):
-        lifecycle.rotate(tenant.desk, tenant.actor(WRITING), mighty)
+        succession.rotate(tenant.desk, tenant.actor(WRITING), mighty)
     assert lifecycle.show(tenant.desk, tenant.administrator, mighty).rotated_to is None
     # It may be stopped, though: that gives nobody anything.
-    assert lifecycle.revoke(tenant.desk, tenant.actor(WRITING), mighty).status == "revoked"
+    assert endings.revoke(tenant.desk, tenant.actor(WRITING), mighty).status == "revoked"
 
 
 def test_narrowing_needs_no_holding(tenant):
@@ -198,8 +198,8 @@ def test_a_test_credential_does_not_touch_what_is_live(tenant):
         lambda: clients.disable(desk, tester, live.client_id),
         lambda: clients.delete(desk, tester, live.client_id),
         lambda: client_secrets.add(desk, tester, live.client_id, NewSecret()),
-        lambda: lifecycle.rotate(desk, tester, live_key.id),
-        lambda: lifecycle.revoke(desk, tester, live_key.id),
+        lambda: succession.rotate(desk, tester, live_key.id),
+        lambda: endings.revoke(desk, tester, live_key.id),
     ):
         with pytest.raises(Forbidden, match="live"):
             refused()
@@ -229,8 +229,8 @@ def test_a_key_made_by_a_key_ends_with_it(tenant):
         lifecycle.create(desk, actor, longer)
     eternal = new_key(desk, tenant.administrator, ["rooms:read"])
     with pytest.raises(Forbidden, match="outlive"):
-        lifecycle.rotate(desk, actor, eternal.id)
-    assert lifecycle.rotate(desk, actor, same.id).api_key.expires_at == maker.expires_at
+        succession.rotate(desk, actor, eternal.id)
+    assert succession.rotate(desk, actor, same.id).api_key.expires_at == maker.expires_at
 
 
 def test_audiences_are_the_organizations(tenant, other):

@@ -16,7 +16,7 @@ from app.admin.me import me
 from app.admin.organizations import NewOrganization, OrganizationChanges
 from app.admin.plans import NewPlan, PlanChanges
 from app.admin.users import NewUser, UserChanges
-from app.apikeys import lifecycle
+from app.apikeys import endings, lifecycle
 from app.apikeys.values import NewApiKey
 from app.builtin import administration
 from app.errors import Conflict, Invalid, NotFound
@@ -213,7 +213,7 @@ def test_activity_filters(house, tenant):
         tenant.administrator, id="usr_ann", ip="192.0.2.7", user_agent="curl", request_id="req_1"
     )
     key = lifecycle.create(desk, actor, NewApiKey(name="x", scopes=["rooms:read"])).api_key
-    lifecycle.revoke(desk, dataclasses.replace(actor, request_id="req_2"), key.id, reason="gone")
+    endings.revoke(desk, dataclasses.replace(actor, request_id="req_2"), key.id, reason="gone")
 
     def types(**wanted):
         page = activity.list_page(desk, tenant.administrator, EventFilter(**wanted))

@@ -26,7 +26,7 @@ from app.admin.presets import NewPreset, PresetChanges
 from app.admin.resources import NewResource, ResourceChanges
 from app.admin.scopes import NewScope
 from app.admin.users import NewUser
-from app.apikeys import inspection, lifecycle
+from app.apikeys import endings, inspection, lifecycle, succession
 from app.apikeys.values import ApiKeyChanges, NewApiKey
 from app.errors import Forbidden, NotFound
 from keyturn.scope import ScopeSet
@@ -73,8 +73,8 @@ ONE = {
                     lambda d, a, i, **o: lifecycle.update(d, a, i, ApiKeyChanges(name="z"), **o)),
     "key disabled": ("keys:write", "key", lifecycle.disable),
     "key enabled": ("keys:write", "key", lifecycle.enable),
-    "key rotated": ("keys:write", "key", lifecycle.rotate),
-    "key revoked": ("keys:write", "key", lifecycle.revoke),
+    "key rotated": ("keys:write", "key", succession.rotate),
+    "key revoked": ("keys:write", "key", endings.revoke),
     "scope removed": ("scopes:write", "scope", scopes.remove),
     "preset shown": ("scopes:read", "preset", presets.show),
     "preset updated": ("scopes:write", "preset", lambda d, a, i, **o: presets.update(

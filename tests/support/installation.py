@@ -24,7 +24,7 @@ from app import create_app
 from app.admin import client_secrets, clients, organizations, presets, resources, scopes
 from app.admin import signing_keys as signing_key_cases
 from app.admin.operator import operator_actor
-from app.apikeys import lifecycle
+from app.apikeys import endings, lifecycle
 from app.apikeys.values import NewApiKey
 from app.crypto.master_key import create_master_key
 from app.records import Actor
@@ -235,7 +235,7 @@ class Installation:
         return Key(created.api_key.id, created.key)
 
     def revoke_key(self, key_id: str, *, organization: str | None = None) -> None:
-        lifecycle.revoke(self.desk, self.operator, key_id, organization_id=organization)
+        endings.revoke(self.desk, self.operator, key_id, organization_id=organization)
 
     def disable(self, client_id: str, *, organization: str | None = None) -> None:
         clients.disable(self.desk, self.operator, client_id, organization_id=organization)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
@@ -61,6 +61,13 @@ class ApiKeyRow(Base):
     __table_args__ = (
         Index(None, "organization_id", "id"),
         Index(None, "organization_id", "status"),
+        # What is still to be written down as expired: few, however many keys there are.
+        Index(
+            "ix_api_keys_over",
+            "expires_at",
+            sqlite_where=text("status = 'active'"),
+            postgresql_where=text("status = 'active'"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
@@ -52,6 +52,8 @@ class OrganizationRow(Base):
     profile: Mapped[str] = mapped_column(String(40))
     """How errors are presented at this organization's resources (C-1)."""
     settings: Mapped[dict[str, Any]]
+    key_policy: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What it asks of its API keys, in days; None: nothing."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from flask import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from app.admin.restrictions import MAX_ENTRIES, MAX_HOST
-from app.apikeys import lifecycle, values
+from app.apikeys import endings, lifecycle, policies, succession, values
 from app.builtin import KEYS_READ, KEYS_WRITE
 from app.errors import Invalid
 from app.web.api.answers import answer, created, deleted, listed, shown
@@ -34,6 +34,7 @@ from app.web.api.values import (
     Seconds,
     ShownRateLimit,
     example,
+    number,
     unnamed,
 )
 
@@ -43,7 +44,8 @@ Networks = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_lengt
 Domains = Annotated[
     list[Annotated[str, Field(max_length=MAX_HOST + 2)]], Field(max_length=MAX_ENTRIES)
 ]
-Reason = Annotated[str, Field(max_length=lifecycle.MAX_REASON)]
+Reason = Annotated[str, Field(max_length=endings.MAX_REASON)]
+Days = Annotated[int, Field(ge=1, le=policies.LONGEST), BeforeValidator(number)]
 
 
 class ApiKeyPath(BaseModel):
@@ -61,6 +63,12 @@ class ApiKeyListing(OrganizationListing):
     environment: Environment | None = None
     kind: Choice | None = Field(None, description="`secret` or `publishable`.")
     created_by: Id | None = None
+    inactive_days: Days | None = Field(
+        None, description="Not used for so many days; never used: made so many days ago."
+    )
+    rotation: Choice | None = Field(
+        None, description="`due` or `overdue` by the organization's policy."
+    )
 
 
 class Revoking(OfOrganization):
@@ -115,6 +123,29 @@ class Rotation(OptionalBody):
     reason: Reason = ""
 
 
+class Replacement(OptionalBody):
+    """Why a key is revoked and replaced at once."""
+
+    model_config = example(required=False, reason="Found in a public repository")
+
+    reason: Reason = ""
+
+
+class RevokingAll(Body):
+    """Whose keys are revoked."""
+
+    model_config = example(created_by="usr_0000000000000000", reason="Has left the company")
+
+    created_by: Id = Field(description="Who made or rotated them, and so has seen them.")
+    reason: Reason = ""
+
+
+class RevokedAll(Answer):
+    """Those that could still be used, or enabled."""
+
+    revoked: list[str]
+
+
 class ApiKey(Answer):
     """A key; its secret is shown when it is made, and never again."""
 
@@ -141,6 +172,9 @@ class ApiKey(Answer):
     last_used_at: Instant | None
     rotated_from: str | None
     rotated_to: str | None
+    in_grace: bool
+    rotate_by: Instant | None
+    rotation: str | None
 
 
 class CreatedApiKey(ApiKey):
@@ -161,6 +195,8 @@ def list_api_keys(query: ApiKeyListing) -> Response:
         environment=query.environment,
         kind=query.kind,
         created_by=query.created_by,
+        inactive_days=query.inactive_days,
+        rotation=query.rotation,
     )
     page = lifecycle.list_page(
         desk(),
@@ -214,16 +250,36 @@ def update_api_key(path: ApiKeyPath, query: OfOrganization, body: ApiKeyChanges)
 )
 def rotate_api_key(path: ApiKeyPath, query: OfOrganization, body: Rotation) -> Response:
     """Replace an API key by a successor of the same settings and the same expiry"""
-    made = lifecycle.rotate(
+    made = succession.rotate(
         desk(), actor(), path.key_id, **body.named(), organization_id=query.organization_id
     )
     return _created(made)
 
 
+@blueprint.post(
+    "/<key_id>/replace", security=needs(KEYS_WRITE), responses=gives(201, CreatedApiKey, WRITES)
+)
+def replace_api_key(path: ApiKeyPath, query: OfOrganization, body: Replacement) -> Response:
+    """Revoke a compromised API key and make its successor, in one step"""
+    made = succession.replace(
+        desk(), actor(), path.key_id, **body.named(), organization_id=query.organization_id
+    )
+    return _created(made)
+
+
+@blueprint.post("/revoke", security=needs(KEYS_WRITE), responses=gives(200, RevokedAll, WRITES))
+def revoke_all_api_keys(query: OfOrganization, body: RevokingAll) -> Response:
+    """Revoke every API key that somebody has made or rotated"""
+    revoked = endings.revoke_all(
+        desk(), actor(), **body.named(), organization_id=query.organization_id
+    )
+    return answer(RevokedAll(revoked=list(revoked)))
+
+
 @blueprint.delete("/<key_id>", security=needs(KEYS_WRITE), responses=gives(204, None, (404, 409)))
 def revoke_api_key(path: ApiKeyPath, query: Revoking) -> Response:
     """Revoke an API key, now and for ever"""
-    lifecycle.revoke(
+    endings.revoke(
         desk(),
         actor(),
         path.key_id,

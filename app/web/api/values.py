@@ -55,7 +55,7 @@ def _written(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
     """Digits of a URL; int() would take blanks, underscores and other scripts' digits as well."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         return int(value)
@@ -162,7 +162,7 @@ class OfOrganization(Query):
 class Listing(Query):
     """Which part of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_number)] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(number)] = DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=MAX_CURSOR)] | None = Field(
         None, description="`next_cursor` of the page before."
     )

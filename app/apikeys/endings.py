@@ -1,0 +1,79 @@
+"""The end of an API key: one, or at once all that somebody has had in their hands."""
+
+from __future__ import annotations
+
+from app.admin import fields, rows
+from app.admin.desk import Desk
+from app.admin.rights import reach, require, require_environment
+from app.apikeys.keys import locked, record
+from app.apikeys.values import ApiKeyView, view
+from app.builtin import KEYS_WRITE
+from app.errors import Invalid
+from app.records import REVOKED, Actor
+from app.storage import api_keys
+from app.storage.models import ApiKeyRow
+from app.storage.store import Transaction
+
+MAX_REASON = 200
+MAX_MAKER = 64
+
+
+def revoke(
+    desk: Desk,
+    actor: Actor,
+    key_id: str,
+    *,
+    reason: str = "",
+    organization_id: str | None = None,
+) -> ApiKeyView:
+    """End a key for ever, now. Idempotent: the first time and reason stand (S3-11).
+
+    Raises Forbidden, Invalid, NotFound.
+    """
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    why = read_reason(reason)
+    with desk.store.transaction(actor) as work:
+        owner = rows.organization_row(work, organization_id, "share")
+        row = locked(work, organization_id, key_id)
+        if row.status != REVOKED:
+            _end(work, row, why)
+        return view(owner, row, work.now)
+
+
+def revoke_all(
+    desk: Desk,
+    actor: Actor,
+    created_by: str,
+    *,
+    reason: str = "",
+    organization_id: str | None = None,
+) -> tuple[str, ...]:
+    """End every key that somebody made or rotated, and so has seen (S2-55): all of them or none.
+
+    Answers the ids of those that were still good for something. Raises Forbidden, Invalid.
+    """
+    require(actor, KEYS_WRITE)
+    organization_id = reach(actor, organization_id, write=True)
+    why = read_reason(reason)
+    maker = fields.note(created_by, "created_by", MAX_MAKER)
+    if not maker:
+        raise Invalid("created_by must name somebody", field="created_by")
+    with desk.store.transaction(actor) as work:
+        found = api_keys.seen_by(work.session, organization_id, maker, work.now)
+        for row in found:
+            require_environment(actor, row.environment)
+            _end(work, row, why)
+        return tuple(row.id for row in found)
+
+
+def read_reason(reason: str) -> str | None:
+    """Why something is done to a key: a line for the activity log. Raises Invalid."""
+    return fields.note(reason, "reason", MAX_REASON) or None
+
+
+def _end(work: Transaction, row: ApiKeyRow, why: str | None) -> None:
+    row.status = REVOKED
+    row.revoked_at = row.updated_at = work.now
+    row.revoked_reason = why
+    record(work, row, "api_key.revoked", why=why)
