@@ -207,6 +207,12 @@ class Settings:
         _number(1024 * 1024, 1 << 40),
         "Bytes the journal may hold before issuing is refused.",
     )
+    journal_durability: str = _knob(
+        "kernel",
+        _one_of("kernel", "disk"),
+        "Where a token's event is before its answer leaves: in the `kernel`, which survives the "
+        "death of the process, or on the `disk`, which survives that of the machine.",
+    )
     checkpoint_interval: timedelta = _knob(
         timedelta(seconds=300),
         _seconds(60, 86400),

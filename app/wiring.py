@@ -121,7 +121,11 @@ def wire(settings: Settings, engine: Any) -> Services:
         },
         reset=(directory.drop_everything, keyring.drop),
     )
-    file = Journal(settings.journal_dir, settings.journal_limit)
+    file = Journal(
+        settings.journal_dir,
+        settings.journal_limit,
+        is_synced=settings.journal_durability == "disk",
+    )
     journal = TokenJournal(file)
     tally = Tally(ENDPOINTS)
     counter = _counter(settings, store)

@@ -1,13 +1,17 @@
 """The journal: token events as lines of a local file, written before the answer leaves.
 
-One ``write()`` of a line costs about a microsecond and survives the death of the process. Each
-process appends to a segment of its own, which it holds under ``flock``; whoever can lock a
+One ``write()`` of a line costs about a microsecond and survives the death of the process. Where it
+shall survive the death of the machine too, the answer waits for ``fdatasync``: one for all lines
+that were written while the one before it ran (group commit).
+
+Each process appends to a segment of its own, which it holds under ``flock``; whoever can lock a
 segment may ship it (``app.storage.shipping``), so a dead worker's lines are never lost.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -17,6 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+_fdatasync = getattr(os, "fdatasync", os.fsync)  # not on macOS
 
 SUFFIX = ".jsonl"
 PROBE = bytes(8192)
@@ -39,10 +47,17 @@ class Segment:
 class Journal:
     """An ``EventSink``: appends lines, and hands out finished segments."""
 
-    def __init__(self, directory: str, limit: int) -> None:
+    def __init__(self, directory: str, limit: int, *, is_synced: bool = False) -> None:
         self._directory = Path(directory)
         self._limit = limit
+        self._is_synced = is_synced
+        self._syncing = threading.Lock()
+        """Taken before ``_lock``, by whoever syncs or ends a segment."""
+        self._on_disk = 0
+        self._lost = 0
         self._lock = threading.Lock()
+        self._written = 0
+        """Bytes of all segments so far: where a line ends in what this process has written."""
         self._descriptor: int | None = None
         self._path: Path | None = None
         self._size = 0
@@ -65,16 +80,20 @@ class Journal:
             except OSError as error:
                 raise Unavailable(detail=f"journal: {error}", retry_after=30) from error
             self._size += written
+            self._written += written
+            end = self._written
+        if self._is_synced:
+            self._reach_disk(end)
 
     def seal(self) -> None:
         """End the present segment, so that it can be shipped; the next line begins a new one."""
-        with self._lock:
+        with self._syncing, self._lock:
             if self._descriptor is not None and self._size:
                 self._close()
 
     def close(self) -> None:
         """End the present segment for good; an empty one leaves no file."""
-        with self._lock:
+        with self._syncing, self._lock:
             if self._descriptor is not None:
                 if not self._size and self._path is not None:
                     self._path.unlink(missing_ok=True)
@@ -154,6 +173,8 @@ class Journal:
             # Locked before it has the name that others look for: nobody ships it half written.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             draft.rename(path)
+            if self._is_synced:
+                _sync_directory(self._directory)
         except OSError as error:
             raise Unavailable(detail=f"journal: {error}", retry_after=30) from error
         self._descriptor, self._path, self._size = descriptor, path, 0
@@ -161,5 +182,36 @@ class Journal:
 
     def _close(self) -> None:
         if self._descriptor is not None:
+            if self._is_synced:
+                self._sync(self._descriptor, self._written)
             os.close(self._descriptor)
         self._descriptor, self._path, self._size = None, None, 0
+
+    def _reach_disk(self, end: int) -> None:
+        """Whoever is first syncs for all that have written meanwhile; they find it done."""
+        with self._syncing:
+            if end > self._on_disk:
+                with self._lock:
+                    descriptor, written = self._descriptor, self._written
+                if descriptor is not None:  # else it was synced when its segment ended
+                    self._sync(descriptor, written)
+            if end <= self._lost:
+                raise Unavailable(detail="journal: not on the disk", retry_after=30)
+
+    def _sync(self, descriptor: int, written: int) -> None:
+        try:
+            _fdatasync(descriptor)
+        except OSError as error:
+            # The kernel says so once, and drops the pages: asking again would look like success.
+            log.error("the journal did not reach the disk: %s", error)
+            self._lost = written
+        self._on_disk = written
+
+
+def _sync_directory(directory: Path) -> None:
+    """A new file is on the disk when its name is."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
