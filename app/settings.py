@@ -183,7 +183,8 @@ class Settings:
     failed_authentication_limit: Limit = _knob(
         Limit(6000, "minute"),
         Limit.parse,
-        "Failed client authentications of one address; what is proven from memory always passes.",
+        "Failed authentications of one address, at the OAuth endpoints and below `/v1` together; "
+        "what is proven from memory always passes.",
     )
     counters_file: str = _knob(
         "instance/counters", _text, "Where the workers of one node count together."

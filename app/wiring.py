@@ -27,7 +27,7 @@ from app.observe import metrics
 from app.observe.readiness import Checks, Readiness
 from app.observe.reporter import Readings, Reporter
 from app.observe.tally import Tally
-from app.policy.limits import Limiter
+from app.policy.limits import Failures, Limiter
 from app.ports import Counter
 from app.settings import Settings
 from app.storage.counters.database import DatabaseCounter
@@ -71,6 +71,7 @@ class Services:
     shipper: Shipper
     upkeep: Upkeep
     credentials: Credentials
+    failures: Failures
     server: TokenServer
     desk: Desk
     metadata: Mapping[str, Any]
@@ -130,9 +131,8 @@ def wire(settings: Settings, engine: Any) -> Services:
     tally = Tally(ENDPOINTS)
     counter = _counter(settings, store)
     limiter = Limiter(counter)
-    client_auth = ClientAuthentication(
-        CLIENT_AUTH_METHODS, directory, limiter, settings.failed_authentication_limit
-    )
+    failures = Failures(limiter, settings.failed_authentication_limit)
+    client_auth = ClientAuthentication(CLIENT_AUTH_METHODS, directory, failures)
     credentials = Credentials(settings, directory, keyring, clock)
     server = TokenServer(
         settings,
@@ -167,6 +167,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             hourly=(lambda: schedule.keep_policies(store),),
         ),
         credentials=credentials,
+        failures=failures,
         server=server,
         desk=Desk(
             store=store,

@@ -5,6 +5,7 @@ Shared by introspection, revocation and the management API.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.ports import Clock
@@ -53,11 +54,16 @@ class Credentials:
             clock=clock,
         )
 
-    def find(self, presented: str) -> FoundToken | FoundKey:
-        """By its form: a JWT has two dots, an API key none."""
+    def find(
+        self, presented: str, before_reading: Callable[[], None] | None = None
+    ) -> FoundToken | FoundKey:
+        """By its form: a JWT has two dots, an API key none.
+
+        ``before_reading`` is called before the database is read for what may be anything.
+        """
         if self.is_token_shaped(presented):
             return self.token(presented)
-        return self.api_key(presented)
+        return self.api_key(presented, before_reading)
 
     def is_token_shaped(self, presented: str) -> bool:
         """Whether it can be a JWT at all."""
@@ -73,15 +79,17 @@ class Credentials:
             raise InvalidToken(Reason.DISABLED)
         return FoundToken(claims, self._standing(client.organization_id, client.environment))
 
-    def api_key(self, presented: str) -> FoundKey:
+    def api_key(self, presented: str, before_reading: Callable[[], None] | None = None) -> FoundKey:
         """An API key of ours that is good."""
-        key, digest = self.api_key_of_any_standing(presented)
+        key, digest = self.api_key_of_any_standing(presented, before_reading)
         status = key.status_at(self._clock())
         if status != ACTIVE:
             raise InvalidToken(Reason(status))
         return FoundKey(key, self._standing(key.organization_id, key.environment), digest)
 
-    def api_key_of_any_standing(self, presented: str) -> tuple[ApiKey, bytes]:
+    def api_key_of_any_standing(
+        self, presented: str, before_reading: Callable[[], None] | None = None
+    ) -> tuple[ApiKey, bytes]:
         """An API key of ours, good or not, and its SHA-256.
 
         A wrong checksum is refused without any look-up.
@@ -90,7 +98,11 @@ class Credentials:
             raise InvalidToken(Reason.TOO_LARGE)
         self._require_form(presented)
         digest = key_digest(presented)
-        key = self._directory.api_key(digest)
+        key = self._directory.known_api_key(digest)
+        if key is None:
+            if before_reading is not None:
+                before_reading()
+            key = self._directory.api_key_now(digest)
         if key is None:
             raise InvalidToken(Reason.UNKNOWN)
         return key, digest

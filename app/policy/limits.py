@@ -53,3 +53,27 @@ class Limiter:
             raise RateLimited(usage.resets_in, usage)
         self.within += 1
         return usage
+
+
+class Failures:
+    """Failed authentications of an address, wherever it failed; what is proven from memory passes.
+
+    By address, never by the name that was claimed: a stranger must not lock anybody out in it.
+    Every method may raise Unavailable.
+    """
+
+    def __init__(self, limiter: Limiter, limit: Limit) -> None:
+        self._limiter = limiter
+        self._limit = limit
+
+    def require_few(self, ip: str | None) -> None:
+        """Before the database is read for somebody. Raises RateLimited."""
+        self._limiter.require(self._limit, _name(ip))
+
+    def note(self, ip: str | None) -> None:
+        """One more."""
+        self._limiter.note(self._limit, _name(ip))
+
+
+def _name(ip: str | None) -> str:
+    return f"failed:{ip}"

@@ -72,10 +72,16 @@ class Directory:
 
     def api_key(self, digest: bytes) -> ApiKey | None:
         """The API key with this SHA-256, as known here, else as the database has it."""
+        return self.known_api_key(digest) or self.api_key_now(digest)
+
+    def known_api_key(self, digest: bytes) -> ApiKey | None:
+        """The API key as known here; nothing is read."""
         self._feed.require_fresh()
-        return self.key_lookups.noted(self._keys.get(digest)) or self._read(
-            self._keys, digest, lambda: self._load_api_key(digest)
-        )
+        return self.key_lookups.noted(self._keys.get(digest))
+
+    def api_key_now(self, digest: bytes) -> ApiKey | None:
+        """The API key as the database has it at this moment."""
+        return self._read(self._keys, digest, lambda: self._load_api_key(digest))
 
     def organization(self, organization_id: str) -> Organization:
         """The organization of a client or key; it exists, because the database says so."""

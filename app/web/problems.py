@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import errors
 from app.web.forms import BodyTooLarge
+from app.web.limits import refused_by_limit
 from app.wiring import services
 from keyturn.challenge import bearer
 from keyturn.errors import CredentialRefused, KeyturnError
@@ -79,6 +80,8 @@ def render(error: KeyturnError) -> Response:
     response = problem(status, error.code, error.description, details)
     if isinstance(error, errors.Forbidden) and "caller" in g:
         response.headers["WWW-Authenticate"] = bearer(realm, error=error.code)  # RFC 6750 §3.1
+    if isinstance(error, errors.RateLimited):
+        response.headers.extend(refused_by_limit(error))
     if isinstance(error, errors.Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -46,7 +46,7 @@ def test_operations_have_names_summaries_and_refusals(description):
         refusals = {status for status in operation["responses"] if status >= "400"}
         assert refusals, path
         if path.startswith("/v1/") and operation["security"]:
-            assert {"400", "401", "403", "500", "503"} <= refusals
+            assert {"400", "401", "403", "429", "500", "503"} <= refusals
             assert ("413" in refusals) == ("requestBody" in operation)
             for status in refusals:
                 schema = operation["responses"][status]["content"]["application/json"]["schema"]

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from app.errors import InvalidClient, InvalidRequest
 from app.oauth.request import OAuthRequest
-from app.policy.limits import Limiter
-from app.records import ACTIVE, Client, Limit
+from app.policy.limits import Failures
+from app.records import ACTIVE, Client
 from app.storage.directory import Directory
 
 
@@ -45,12 +45,10 @@ class ClientAuthentication:
         self,
         methods: tuple[ClientAuthMethod, ...],
         directory: Directory,
-        limiter: Limiter,
-        failures: Limit,
+        failures: Failures,
     ) -> None:
         self.methods = methods
         self._directory = directory
-        self._limiter = limiter
         self._failures = failures
 
     def authenticate(self, request: OAuthRequest, now: float) -> tuple[Client, str]:
@@ -69,13 +67,11 @@ class ClientAuthentication:
         client = self._directory.known_client(presented.client_id)
         credential = presented.proves(client, now) if client else None
         if client is None or credential is None:
-            # By address, never by client_id: a stranger must not lock a client out in its name.
-            failed = f"failed:{request.origin.ip}"
-            self._limiter.require(self._failures, failed)
+            self._failures.require_few(request.origin.ip)
             client = self._directory.client_now(presented.client_id)
             credential = presented.proves(client, now) if client else None
             if client is None or credential is None:
-                self._limiter.note(self._failures, failed)
+                self._failures.note(request.origin.ip)
                 reason = "unknown" if client is None else "secret_mismatch"
                 raise InvalidClient(detail=reason, client=client)
         self._require_standing(client, used[0])

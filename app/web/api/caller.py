@@ -19,6 +19,22 @@ from keyturn.errors import InvalidToken, Reason
 from keyturn.restrictions import Restrictions
 from keyturn.scope import ScopeSet
 
+STRANGE = frozenset(
+    {
+        Reason.MALFORMED,
+        Reason.TOO_LARGE,
+        Reason.BAD_CHECKSUM,
+        Reason.UNKNOWN,
+        Reason.BAD_SIGNATURE,
+        Reason.UNKNOWN_KEY,
+        Reason.UNSUPPORTED_ALGORITHM,
+        Reason.WRONG_ISSUER,
+        Reason.WRONG_TYPE,
+    }
+)
+"""Refusals of what we never gave out. Whoever shows an old credential has been somebody once, and
+a service that goes on with it must not shut out its neighbours behind the same address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -52,10 +68,26 @@ def admit() -> None:
 
 
 def _identify(found: Services, authorization: str | None, origin: Origin) -> Caller:
-    presented = found.credentials.find(read_credential(authorization))
+    presented = _proven(found, authorization, origin)
     if isinstance(presented, FoundToken):
         return _by_token(found, presented, origin)
     return _by_key(presented, origin)
+
+
+def _proven(found: Services, authorization: str | None, origin: Origin) -> FoundToken | FoundKey:
+    """What is presented, believed. What is none of ours counts against the address."""
+    presented = read_credential(authorization)
+
+    def require_few_failures() -> None:
+        found.failures.require_few(origin.ip)
+
+    try:
+        return found.credentials.find(presented, before_reading=require_few_failures)
+    except InvalidToken as refused:
+        if refused.reason in STRANGE:
+            require_few_failures()
+            found.failures.note(origin.ip)
+        raise
 
 
 def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:

@@ -11,7 +11,7 @@ from app.web.api.values import Error
 
 Responses = dict[str | int, type[BaseModel] | dict[str, object] | None]
 
-_ALWAYS = (400, 401, 403, 500, 503)
+_ALWAYS = (400, 401, 403, 429, 500, 503)
 OBJECT = (404,)
 """Other refusals of a route that names an object."""
 WRITES = (404, 409, 413, 415)

@@ -69,6 +69,8 @@ def document(app: OpenAPI) -> dict[str, Any]:
                 headers["Location"] = _header("Where it is found from now on.")
             if status == "401" and path.startswith("/v1"):
                 headers["WWW-Authenticate"] = _header("A Bearer challenge (RFC 6750 §3).")
+            if status in ("429", "503"):
+                headers["Retry-After"] = _header("Seconds to wait before the next try.")
     return spec
 
 
