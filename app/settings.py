@@ -8,7 +8,7 @@ from __future__ import annotations
 # ruff: noqa: RUF009 - the knobs are made once, when the class is
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,8 @@ from app.records import Limit
 from keyturn.apikey import KeyTemplate
 
 PREFIX = "KEYTURN_"
-CLIENT_SIDE = frozenset({"KEYTURN_CLIENT_ID", "KEYTURN_CLIENT_SECRET"})
+CLIENT_SECRET = "KEYTURN_CLIENT_SECRET"  # noqa: S105 - a variable's name
+CLIENT_SIDE = frozenset({"KEYTURN_CLIENT_ID", CLIENT_SECRET})
 """What services that obtain tokens read; not ours, but often set beside ours."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -289,6 +290,12 @@ class Settings:
         if settings.token_ttl > settings.max_token_ttl:
             raise StartRefused(f"{PREFIX}TOKEN_TTL: must not exceed {PREFIX}MAX_TOKEN_TTL")
         return settings
+
+
+def forget_secrets(environ: MutableMapping[str, str]) -> None:
+    """Take out what is secret, once it was read: nothing that shows an environment shows it."""
+    for name in (*(PREFIX + k.name.upper() for k in fields(Settings) if not k.repr), CLIENT_SECRET):
+        environ.pop(name, None)
 
 
 def table() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, cast
 
 from app.admin.desk import Desk
 from app.apikeys import schedule
+from app.background import Background
 from app.crypto.master_key import MasterKey, read_master_key
 from app.oauth import metadata as paths
 from app.oauth.client_auth import ClientAuthentication
@@ -78,7 +78,7 @@ class Services:
     tally: Tally
     reporter: Reporter
     readiness: Readiness
-    _starting: threading.Lock
+    background: Background
 
     def check(self) -> None:
         """Whether this installation can serve. Raises StartRefused, saying what to do."""
@@ -87,16 +87,11 @@ class Services:
 
     def start(self) -> None:
         """Begin the background work of a serving process; harmless when repeated."""
-        with self._starting:
-            self.feed.start()
-            self.shipper.start()
-            self.upkeep.start()
-            self.reporter.start()
+        self.background.start()
 
     def stop(self) -> None:
         """End the background work; what the journal holds is shipped if the database lets us."""
-        for part in (self.upkeep, self.feed, self.shipper, self.reporter):
-            part.stop()
+        self.background.stop()
 
 
 def wire(settings: Settings, engine: Any) -> Services:
@@ -147,15 +142,8 @@ def wire(settings: Settings, engine: Any) -> Services:
         Introspection(settings, directory, client_auth, credentials, journal, tally)  # RFC 7662
     )
     server.register_endpoint(Revocation(client_auth, credentials, store))  # RFC 7009
-    made = Services(
-        settings=settings,
-        store=store,
-        feed=feed,
-        directory=directory,
-        keyring=keyring,
-        journal=file,
-        shipper=Shipper(file, store),
-        upkeep=Upkeep(
+    shipper, reporter = Shipper(file, store), Reporter(settings)
+    upkeep = Upkeep(
             store,
             directory,
             keyring,
@@ -165,7 +153,16 @@ def wire(settings: Settings, engine: Any) -> Services:
                 lambda: schedule.write_down_ends(store),
             ),
             hourly=(lambda: schedule.keep_policies(store),),
-        ),
+        )
+    made = Services(
+        settings=settings,
+        store=store,
+        feed=feed,
+        directory=directory,
+        keyring=keyring,
+        journal=file,
+        shipper=shipper,
+        upkeep=upkeep,
         credentials=credentials,
         failures=failures,
         server=server,
@@ -186,7 +183,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             auth_methods=[method.name for method in CLIENT_AUTH_METHODS],
         ),
         tally=tally,
-        reporter=Reporter(settings),
+        reporter=reporter,
         readiness=Readiness(
             Checks(
                 database=store.feed_head,
@@ -198,7 +195,8 @@ def wire(settings: Settings, engine: Any) -> Services:
             ),
             settings.database_timeout.total_seconds(),
         ),
-        _starting=threading.Lock(),
+        # In the order of their ends: what is shipped last is still counted.
+        background=Background(upkeep, feed, shipper, reporter),
     )
     made.reporter.read_from(_readings(made, limiter, counter))
     return made
@@ -228,7 +226,11 @@ def _readings(found: Services, limiter: Limiter, counter: Counter) -> Readings:
         metrics.JOURNAL_AGE: journal.age,
         metrics.SHIPPED: lambda: found.shipper.shipped,
         metrics.SHIPPING_FAILURES: lambda: found.shipper.failures,
-        metrics.KEY_AGE: lambda: {(stage,): age for stage, age in keyring.ages().items()},
+        metrics.KEY_AGE: lambda: {
+            # Of every stage: what is not written any more would be shown for ever.
+            (stage,): age
+            for stage, age in {**dict.fromkeys(metrics.STAGES, -1.0), **keyring.ages()}.items()
+        },
         metrics.KEY_TTL: lambda: found.settings.signing_key_ttl.total_seconds(),
         metrics.WORKERS: lambda: 1,
         metrics.STARTS: lambda: 1,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import secrets
 from importlib import import_module
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from app.crypto.master_key import create_master_key
 from app.errors import StartRefused, Unavailable
 from app.oauth.metadata import TOKEN
 from app.observe.logs import GRANIAN
-from app.settings import Settings
+from app.settings import Settings, forget_secrets
 from app.wiring import Services, services
 
 THREADS = 32
@@ -107,9 +107,12 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
 def _begin(_target: str) -> Any:
     """The app in a worker: seen by metrics, and shipping what the dead have left, at once."""
     app = import_module("wsgi").app
-    services(app).start()
-    # A worker ends without atexit, and has counts of repeated lines to write yet.
-    Finalize(None, logging.shutdown, exitpriority=0)
+    # Here, because a worker that is spawned reads the settings anew; and Granian copies the
+    # environment into that of every request.
+    forget_secrets(os.environ)
+    background = services(app).background
+    background.start()
+    background.then(logging.shutdown)  # counts of repeated lines are to be written yet
     return app
 
 

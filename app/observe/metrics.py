@@ -120,7 +120,7 @@ SHIPPING_FAILURES = _counter(
 )
 KEY_AGE = _gauge(
     "keyturn_signing_key_age_seconds",
-    "Since the oldest signing key of a stage entered it.",
+    "Since the oldest signing key of a stage entered it; -1: there is none, as far as known.",
     stage=STAGES,
 )
 KEY_TTL = _gauge(

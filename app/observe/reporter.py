@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +45,6 @@ class Reporter:
         if self._wanted and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
             self._thread.start()
-            # A worker ends without the last second's counts otherwise.
-            Finalize(None, self.stop, exitpriority=10)
 
     def stop(self) -> None:
         """Write the last numbers and let go."""

@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
 from importlib.util import find_spec
-from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
 from app.observe.context import TRACE_ID
@@ -18,6 +17,7 @@ from app.settings import Settings
 from keyturn import __version__
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+AtEnd = Callable[[Callable[[], object]], object]
 
 ROUTE = "keyturn.route"
 """Where Flask leaves the rule that a path fitted, in the request's environment."""
@@ -32,9 +33,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
-def traced(wsgi: Wsgi, settings: Settings, endpoints: Collection[str], below: str) -> Wsgi:
+def traced(
+    wsgi: Wsgi, settings: Settings, endpoints: Collection[str], below: str, at_end: AtEnd
+) -> Wsgi:
     """``wsgi`` with a span for each request to ``endpoints`` and to what lies ``below``; itself,
-    where no traces are wanted."""
+    where no traces are wanted. ``at_end`` is told how the last spans are sent."""
     if settings.traces_endpoint is None:
         return wsgi
     try:
@@ -48,7 +51,7 @@ def traced(wsgi: Wsgi, settings: Settings, endpoints: Collection[str], below: st
             missing[0],
         )
         return wsgi
-    return TracedEdge(wsgi, settings.traces_endpoint, settings.traces_ratio, endpoints, below)
+    return TracedEdge(wsgi, settings, endpoints, below, at_end)
 
 
 class TracedEdge:
@@ -56,11 +59,16 @@ class TracedEdge:
     into paths, and ids of ours are nobody else's business."""
 
     def __init__(
-        self, wsgi: Wsgi, endpoint: str, ratio: float, endpoints: Collection[str], below: str
+        self,
+        wsgi: Wsgi,
+        settings: Settings,
+        endpoints: Collection[str],
+        below: str,
+        at_end: AtEnd,
     ) -> None:
         self._wsgi = wsgi
-        self._endpoint = endpoint
-        self._ratio = ratio
+        self._settings = settings
+        self._at_end = at_end
         self._endpoints = frozenset(endpoints)
         self._below = below
         self._tracer: Tracer | None = None
@@ -98,7 +106,9 @@ class TracedEdge:
         # With the first request, because its thread would be lost to workers that are forked.
         with self._starting:
             if self._tracer is None:
-                self._tracer = _tracer(self._endpoint, self._ratio)
+                provider = _provider(self._settings)
+                self._at_end(provider.shutdown)
+                self._tracer = provider.get_tracer("keyturn", __version__)
             return self._tracer
 
 
@@ -135,7 +145,7 @@ def _noting(span: Span, start_response: StartResponse) -> StartResponse:
     return start
 
 
-def _tracer(endpoint: str, ratio: float) -> Tracer:
+def _provider(settings: Settings) -> TracerProvider:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -143,14 +153,12 @@ def _tracer(endpoint: str, ratio: float) -> Tracer:
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
     ours = Resource({"service.name": "keyturn", "service.version": __version__})
-    by_trace_id = TraceIdRatioBased(ratio)
+    by_trace_id = TraceIdRatioBased(settings.traces_ratio)
     provider = TracerProvider(
         resource=ours.merge(OTELResourceDetector().detect()),  # OTEL_SERVICE_NAME and the like
         # Our share also of what callers want traced: theirs is not ours to pay.
         sampler=ParentBased(by_trace_id, remote_parent_sampled=by_trace_id),
         shutdown_on_exit=False,
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
-    # Workers end without atexit; what is not sent yet would be lost.
-    Finalize(None, provider.shutdown, exitpriority=10)
-    return provider.get_tracer("keyturn", __version__)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.traces_endpoint)))
+    return provider

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -155,20 +154,15 @@ class Shipper:
         self.failures = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._at_exit: Finalize | None = None
 
     def start(self) -> None:
         if self._thread is None:
-            # Not atexit, which a server's worker passes by when it ends.
-            self._at_exit = Finalize(None, self.stop, exitpriority=0)
             self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
         """Ship what is left, if the database lets us, and end."""
         self._stop.set()
-        if self._at_exit is not None:
-            self._at_exit.cancel()
         if self._thread is not None:
             self._thread.join(timeout=10)
         self._journal.close()

@@ -77,6 +77,7 @@ class Upkeep:
                     self._keyring.keep(work)
         except Conflict:
             log.info("another worker has rotated the signing key")
+        self._keyring.published()  # so that ages are known where nobody asks for tokens
         now = self._store.clock()
         self._directory.forget_expired(now.timestamp())
         forget_expired(self._store, now)

@@ -62,7 +62,7 @@ def mount(app: OpenAPI) -> None:
         found.start,
         found.tally.answered,
     )
-    app.wsgi_app = traced(edge, found.settings, endpoints, API)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = traced(edge, found.settings, endpoints, API, found.background.then)  # type: ignore[method-assign,assignment]
 
 
 def _endpoints(found: Services) -> dict[str, Endpoint]:

@@ -220,14 +220,20 @@ def test_what_stands_behind_it(server, installation, metrics):
     assert 0 <= found["keyturn_journal_oldest_seconds",] < 60
     assert found["keyturn_worker_up",] == 1
     assert 0 < found["keyturn_signing_key_age_seconds", "current"] < 3600
-    assert ("keyturn_signing_key_age_seconds", "previous") not in found
+    assert found["keyturn_signing_key_age_seconds", "previous"] == -1
+    replaced = installation.services.keyring.signer.kid
     installation.rotate_signing_key()
     head = installation.services.store.feed_head()
     eventually(lambda: metrics()["keyturn_feed_position",] >= head)
     server.token(installation.client())  # signed by what is read anew
     found = metrics()
-    stages = {key[1] for key in found if key[0] == "keyturn_signing_key_age_seconds"}
-    assert stages == {"next", "current", "previous"}
+    for stage in ("next", "current", "previous"):
+        assert 0 <= found["keyturn_signing_key_age_seconds", stage] < 3600
+    installation.retire_signing_key(replaced)
+    head = installation.services.store.feed_head()
+    eventually(lambda: metrics()["keyturn_feed_position",] >= head)
+    server.token(installation.client())
+    assert metrics()["keyturn_signing_key_age_seconds", "previous"] == -1
 
 
 def test_a_suspended_journal_grows_and_grows_old(fresh_installation):
@@ -293,6 +299,8 @@ def test_the_last_second_is_counted(tmp_path):
 
         found = read(exposition(tmp_path / "metrics", "")[0].decode())
         assert found["keyturn_grants_total", "issued", "none"] == 30
+        # The journal's end comes first, and is counted as well.
+        assert found["keyturn_events_shipped_total",] == 30
         assert ("keyturn_worker_up",) not in found
 
 
