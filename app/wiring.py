@@ -144,16 +144,16 @@ def wire(settings: Settings, engine: Any) -> Services:
     server.register_endpoint(Revocation(client_auth, credentials, store))  # RFC 7009
     shipper, reporter = Shipper(file, store), Reporter(settings)
     upkeep = Upkeep(
-            store,
-            directory,
-            keyring,
-            also=(
-                checkpoints.make_due,
-                Retention(store, settings, SCHEDULE).apply_due,
-                lambda: schedule.write_down_ends(store),
-            ),
-            hourly=(lambda: schedule.keep_policies(store),),
-        )
+        store,
+        directory,
+        keyring,
+        also=(
+            checkpoints.make_due,
+            Retention(store, settings, SCHEDULE).apply_due,
+            lambda: schedule.write_down_ends(store),
+        ),
+        hourly=(lambda: schedule.keep_policies(store),),
+    )
     made = Services(
         settings=settings,
         store=store,
