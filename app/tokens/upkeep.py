@@ -77,7 +77,6 @@ class Upkeep:
                     self._keyring.keep(work)
         except Conflict:
             log.info("another worker has rotated the signing key")
-        self._keyring.published()  # so that ages are known where nobody asks for tokens
         now = self._store.clock()
         self._directory.forget_expired(now.timestamp())
         forget_expired(self._store, now)
@@ -88,6 +87,7 @@ class Upkeep:
             self._next_hour = time.monotonic() + HOUR
             for chore in self._hourly:
                 chore()
+        self._keyring.published()  # so that ages are known where nobody asks for tokens
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):

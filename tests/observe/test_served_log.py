@@ -11,6 +11,7 @@ import pytest
 from tests.support.installation import installed
 from tests.support.served import eventually, start
 
+MASTER_KEY = base64.urlsafe_b64encode(b"the master key of this test only").decode().rstrip("=")
 FORM = {"grant_type": "client_credentials"}
 
 
@@ -20,6 +21,7 @@ def run(tmp_path_factory):
     directory = tmp_path_factory.mktemp("log")
     with installed(
         directory,
+        KEYTURN_MASTER_KEY=MASTER_KEY,
         KEYTURN_METRICS_TOKEN="the-token-of-the-metrics-42",
         KEYTURN_LOG_LEVEL="debug",
         KEYTURN_METRICS_DIR=str(directory / "metrics"),
@@ -35,6 +37,7 @@ def run(tmp_path_factory):
         try:
             jwt = served.token(client)
             secrets = {
+                MASTER_KEY,
                 client.client_secret,
                 orphan.client_secret,
                 key,
@@ -118,6 +121,14 @@ def test_no_secret_is_in_the_log(run):
         for start_of_part in range(9, len(body) - 16, 4):
             assert body[start_of_part : start_of_part + 16] not in log, secret[:9]
     assert not re.search(r"eyJ[A-Za-z0-9_-]{10,}\.", log)
+
+
+def test_no_answer_shows_the_servers_environment(run):
+    _, _, answers = run
+    for answer in answers:
+        assert MASTER_KEY not in answer.text
+        assert "KEYTURN_" not in answer.text
+        assert "wsgi." not in answer.text
 
 
 def test_every_line_but_the_greeting_is_json(run):
