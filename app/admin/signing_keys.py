@@ -34,15 +34,18 @@ def list_all(desk: Desk, actor: Actor) -> tuple[SigningKeyView, ...]:
         return tuple(_view(key) for key in stored.listed(session))
 
 
-def rotate(desk: Desk, actor: Actor, *, algorithm: str | None = None) -> SigningKeyView:
+def rotate(
+    desk: Desk, actor: Actor, *, algorithm: str | None = None, force: bool = False
+) -> SigningKeyView:
     """Let the next key sign from now on. ``algorithm`` is that of the key that comes after it.
 
-    Raises Forbidden, Invalid, and Conflict when somebody else rotates at the same time.
+    Raises Forbidden, Invalid, and Conflict when somebody else rotates at the same time, or when
+    verifiers may not know the next key yet; ``force`` lets it sign all the same.
     """
     require_operator(actor, SIGNING_KEYS_WRITE)
     with desk.store.transaction(actor) as work:
         try:
-            kid = desk.keyring.rotate(work, algorithm=algorithm)
+            kid = desk.keyring.rotate(work, algorithm=algorithm, force=force)
         except ValueError as error:
             raise Invalid(str(error), field="algorithm") from None
         return next(_view(key) for key in stored.listed(work.session) if key.kid == kid)

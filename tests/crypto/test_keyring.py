@@ -35,7 +35,9 @@ def keyring(any_installation, clock):
 
 @pytest.fixture
 def upkeep(any_installation, keyring):
-    return Upkeep(keyring._store, any_installation.services.directory, keyring)
+    found = any_installation.services
+    usual = found.upkeep
+    return Upkeep(keyring._store, found.directory, keyring, usual._checkpoints, usual._retention)
 
 
 def stages(installation):
@@ -83,6 +85,25 @@ def test_a_worker_that_slept_for_years_makes_one_rotation(any_installation, upke
     upkeep.once()
     upkeep.once()
     assert stages(any_installation) == {"current": 1, "next": 1, "previous": 1}
+
+
+def test_a_key_signs_when_it_has_been_published_for_long_enough(any_installation, keyring, clock):
+    """The first next one has been from the start; each later one waits, or is forced."""
+
+    def rotate(**also):
+        with keyring._store.transaction(any_installation.operator) as work:
+            return keyring.rotate(work, **also)
+
+    rotate()
+    for wait, refused in ((0, True), (299, True), (1, False), (299, True)):
+        clock.now += timedelta(seconds=wait)
+        if refused:
+            with pytest.raises(Conflict, match=r"rotate in \d+ s, or force it"):
+                rotate()
+        else:
+            rotate()
+    rotate(force=True)
+    assert stages(any_installation) == {"current": 1, "next": 1, "previous": 3}
 
 
 def at_once(number, work):

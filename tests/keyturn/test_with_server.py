@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from jwt import get_unverified_header
 
+from app.errors import Conflict
 from keyturn import CredentialRefused, InsufficientScope, Verifier
 from tests.support.served import eventually
 
@@ -43,6 +45,28 @@ def test_a_token_for_another_resource(installation, server, verifier):
     with pytest.raises(CredentialRefused) as refused:
         verifier.verify(f"Bearer {server.token(client)}")
     assert refused.value.reason == "wrong_audience"
+
+
+def test_a_standing_verifier_knows_every_key_that_signs(installation, server, verifier):
+    """It fetched the keys a moment ago and does not fetch again for half a minute."""
+    client = installation.client(["bookings:read"])
+
+    def presented(kid):
+        eventually(lambda: get_unverified_header(server.token(client))["kid"] == kid)
+        return f"Bearer {server.token(client)}"
+
+    assert verifier.verify(f"Bearer {server.token(client)}")
+    known = presented(installation.rotate_signing_key(force=False))
+    assert verifier.verify(known)
+    with pytest.raises(Conflict, match="Verifiers may not know the next key yet"):
+        installation.rotate_signing_key(force=False)
+    assert verifier.verify(f"Bearer {server.token(client)}")
+    # What forcing breaks: new tokens, for a while; not those that are out.
+    unknown = presented(installation.rotate_signing_key(force=True))
+    with pytest.raises(CredentialRefused) as refused:
+        verifier.verify(unknown)
+    assert refused.value.reason == "unknown_key"
+    assert verifier.verify(known)
 
 
 def test_a_key_of_the_server_until_it_is_revoked(installation, verifier, time):

@@ -255,9 +255,11 @@ class Installation:
             self.desk, self.operator, organization, organizations.OrganizationChanges(**changes)
         )
 
-    def rotate_signing_key(self, algorithm: str | None = None) -> str:
+    def rotate_signing_key(self, algorithm: str | None = None, *, force: bool = True) -> str:
         """The new current ``kid``."""
-        return signing_key_cases.rotate(self.desk, self.operator, algorithm=algorithm).kid
+        return signing_key_cases.rotate(
+            self.desk, self.operator, algorithm=algorithm, force=force
+        ).kid
 
     def retire_signing_key(self, kid: str) -> None:
         signing_key_cases.retire(self.desk, self.operator, kid)

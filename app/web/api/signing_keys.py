@@ -34,10 +34,15 @@ class SigningKeyPath(BaseModel):
 class SigningKeyRotation(OptionalBody):
     """What follows the key that signs from now on."""
 
-    model_config = example(required=False, algorithm="ES256")
+    model_config = example(required=False, algorithm="ES256", force=True)
 
     algorithm: Choice | None = Field(
         None, description="`ES256`, `EdDSA` or `RS256`, for the key that is made to follow."
+    )
+    force: bool = Field(
+        False,
+        description="Even if verifiers may not know the next key yet: they may refuse new tokens "
+        "for up to five minutes.",
     )
 
 
@@ -69,7 +74,7 @@ def list_signing_keys(query: Listing) -> Response:
 )
 def rotate_signing_keys(body: SigningKeyRotation) -> Response:
     """Let the next key sign from now on"""
-    found = signing_keys.rotate(desk(), actor(), algorithm=body.algorithm)
+    found = signing_keys.rotate(desk(), actor(), **body.named())
     return answer(shown(SigningKey, found))
 
 
