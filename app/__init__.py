@@ -13,9 +13,9 @@ from app.admin.contention import until_settled
 from app.errors import StartRefused
 from app.observe import logs
 from app.settings import Settings
+from app.storage.engine import database_uri, engine_options, prepare
 from app.storage.models import db
 from app.storage.schema import MIGRATIONS
-from app.storage.store import database_uri, engine_options, prepare_sqlite
 from app.wiring import wire
 from keyturn import __version__
 
@@ -42,8 +42,7 @@ def create_app(settings: Settings) -> OpenAPI:
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():
         engine = db.engine
-    if engine.dialect.name == "sqlite":
-        prepare_sqlite(engine)
+    prepare(engine, settings)
     app.extensions["keyturn"] = wire(settings, engine)
     web.mount(app)
     cli.register(app)

@@ -227,7 +227,9 @@ class Settings:
     )
     database_pool: int = _knob(5, _number(1, 100), "Database connections of each worker.")
     database_timeout: timedelta = _knob(
-        timedelta(seconds=5), _seconds(1, 60), "How long a statement may wait, in seconds."
+        timedelta(seconds=5),
+        _seconds(1, 60),
+        "How long a statement may wait, and a request for the database in all, in seconds.",
     )
     log_format: str | None = _knob(
         None,

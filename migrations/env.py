@@ -10,18 +10,13 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
+from app.storage.engine import wait_for_migrations
 from app.storage.models import Base
 from app.storage.models.base import Instant
 from app.storage.schema import revision_of
 from app.storage.store import CONTENDED
 
 ATTEMPTS = 8
-
-# A migration may take longer than a request may wait, and another node's is waited for.
-PATIENCE = {
-    "postgresql": "SET statement_timeout = 0; SET lock_timeout = '60s'",
-    "sqlite": "PRAGMA busy_timeout = 60000",
-}
 
 
 def render_item(kind, item, autogen_context):
@@ -39,10 +34,7 @@ def compare_type(context_, column, metadata_column, inspected, declared):
 def run() -> None:
     extension = current_app.extensions["migrate"]
     with extension.db.engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        connection.detach()  # what is set on it ends with it
-        driver.execute(PATIENCE[connection.dialect.name])
-        driver.commit()
+        wait_for_migrations(connection)
         for attempt in range(1, ATTEMPTS + 1):
             began_at = revision_of(connection)
             connection.rollback()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from app.errors import Unavailable
+from app.observe.context import remaining
 from app.records import Change
 from app.settings import Settings
 from app.storage.store import Store
@@ -29,6 +30,7 @@ class Feed:
         self._store = store
         self._interval = settings.poll_interval.total_seconds()
         self._max_stale = settings.max_stale.total_seconds()
+        self._patience = settings.database_timeout.total_seconds()
         self._drop: Mapping[str, Callable[[str], None]] = {}
         self._reset: Sequence[Callable[[], None]] = ()
         self._position: int | None = None
@@ -82,7 +84,10 @@ class Feed:
 
     def poll(self) -> None:
         """Apply what has changed since the last poll. Raises Unavailable."""
-        with self._lock:
+        # Not for ever: whoever polls now may be waiting for a database that hangs.
+        if not self._lock.acquire(timeout=remaining(self._patience)):
+            raise Unavailable(detail="database: the change feed is being waited for")
+        try:
             started = time.monotonic()
             if self._position is None:
                 self._position = self._store.feed_head()
@@ -96,6 +101,8 @@ class Feed:
                 self.apply([change for _, change in changes])
                 self._position = changes[-1][0]
             self._synced = started
+        finally:
+            self._lock.release()
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Let go of what was changed; also called at once for this process's own commits."""

@@ -6,11 +6,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import orjson
-from sqlalchemy import Engine, delete, event, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import (
     DatabaseError,
@@ -26,7 +24,6 @@ from app.errors import Conflict, Contended, Unavailable
 from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
-from app.settings import Settings
 from app.storage import chain
 from app.storage.models import ChangeRow, FeedHeadRow
 
@@ -39,59 +36,6 @@ FEED = 1
 """Key of the feed's one row."""
 
 Listener = Callable[[Sequence[Change]], None]
-
-
-def database_uri(settings: Settings) -> str:
-    """The database's URL; a relative SQLite path is relative to where the process was started
-    (Flask-SQLAlchemy would take its instance folder)."""
-    scheme, separator, path = settings.database_url.partition("sqlite:///")
-    if not separator:
-        return settings.database_url
-    return f"{scheme}{separator}{Path(path).absolute()}"
-
-
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """Bounded waits on both engines: no request hangs on a slow database."""
-    seconds = settings.database_timeout.total_seconds()
-    options: dict[str, Any] = {
-        "pool_pre_ping": True,
-        "json_serializer": lambda value: orjson.dumps(value).decode(),
-        "json_deserializer": orjson.loads,
-    }
-    if settings.database_url.startswith("sqlite"):
-        options["connect_args"] = {"timeout": seconds}
-    else:
-        options |= {"pool_size": settings.database_pool, "max_overflow": 0, "pool_timeout": seconds}
-        options["connect_args"] = {
-            "connect_timeout": max(2, round(seconds)),
-            "options": f"-c statement_timeout={seconds * 1000:.0f}",
-        }
-    return options
-
-
-def prepare_sqlite(engine: Engine) -> None:
-    """Readers beside one writer (WAL), and write transactions that lock when they begin.
-
-    sqlite3's own BEGIN is deferred: two writers that first read would both fail to upgrade. The
-    folder is made when the first connection is: commands that need no database leave none.
-    """
-
-    @event.listens_for(engine, "do_connect")
-    def on_do_connect(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
-        Path(arguments[0]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("reading")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 class Transaction:

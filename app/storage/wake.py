@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 log = logging.getLogger(__name__)
 
 CHANNEL = "keyturn_changes"
-CONNECT_TIMEOUT = 5
+PATIENCE = 5.0
 """Seconds."""
 
 
@@ -60,11 +60,10 @@ class Wake:
     def _listening(self) -> Any:
         if self._connection is None:
             # A connection of its own: one from the pool would hand its notifications to others.
-            dialect = self._engine.dialect
-            positional, named = dialect.create_connect_args(self._engine.url)
-            self._connection = dialect.loaded_dbapi.connect(
-                *positional, **{**named, "autocommit": True, "connect_timeout": CONNECT_TIMEOUT}
-            )
+            from app.storage.bounded import connected
+
+            positional, named = self._engine.dialect.create_connect_args(self._engine.url)
+            self._connection = connected(PATIENCE, *positional, **named, autocommit=True)
             self._connection.execute(f"LISTEN {CHANNEL}")
         return self._connection
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from flask import Response, g, request
 from flask_openapi3 import OpenAPI
 
@@ -9,7 +11,7 @@ from app.admin.contention import until_settled
 from app.ids import new_request_id
 from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
-from app.observe.context import REQUEST_ID
+from app.observe.context import BEGAN, REQUEST_ID
 from app.observe.tracing import ROUTE, traced
 from app.web import api, dashboard, metrics, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
@@ -38,11 +40,13 @@ def mount(app: OpenAPI) -> None:
     def begin() -> None:
         g.request_id = new_request_id()
         REQUEST_ID.set(g.request_id)
+        BEGAN.set(perf_counter())
         g.origin = proxies.origin(request.environ, g.request_id)
 
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:
         REQUEST_ID.set(None)
+        BEGAN.set(None)
 
     @app.after_request
     def end(response: Response) -> Response:

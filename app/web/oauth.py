@@ -17,7 +17,7 @@ import orjson
 from app.errors import InvalidClient, InvalidRequest, OAuthError, RateLimited, Unavailable
 from app.ids import new_request_id
 from app.oauth.request import OAuthRequest, OAuthResponse
-from app.observe.context import REQUEST_ID
+from app.observe.context import BEGAN, REQUEST_ID
 from app.web.forms import read_form
 from app.web.limits import limit_headers, refused_by_limit
 from app.web.origin import Proxies
@@ -67,6 +67,7 @@ class OAuthEdge:
         begun = perf_counter()
         request_id = new_request_id()
         REQUEST_ID.set(request_id)
+        BEGAN.set(begun)
         refusal: KeyturnError | None = None
         also: list[tuple[str, str]] = []
         try:
@@ -97,6 +98,7 @@ class OAuthEdge:
         finally:
             # Whatever this thread does next is not this request's.
             REQUEST_ID.set(None)
+            BEGAN.set(None)
         content = orjson.dumps(body)
         self._answered(environ["PATH_INFO"], status, refusal, perf_counter() - begun)
         start_response(

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -104,6 +106,22 @@ class Postgres:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)  # "fast": what is committed is kept
             self._process.wait(timeout=20)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Be there and answer nothing: connections stay, the kernel acknowledges, nobody reads."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        server.suspend()  # first, so that it makes no more of them
+        stopped = [server, *server.children()]
+        for process in stopped[1:]:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def create(self) -> str:
         """The URL of a new, empty database."""
