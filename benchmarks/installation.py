@@ -149,6 +149,9 @@ class Installation:
                 model = select(*values).where(table.c.client_id == copies.model.client_id)
                 each = model.select_from(table).join(numbers, true())
                 connection.execute(insert(table).from_select(list(table.c), each))
+        with self.services.store.connect() as connection:
+            # As after a while: reads that must look into a long log beside it are slower.
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return copies
 
     def history(self, count: int) -> None:
