@@ -63,6 +63,8 @@ $(PEER)/node_modules/.package-lock.json: $(PEER)/package-lock.json
 docs: $(VENV)/test.done
 	$(BIN)/pytest --collect-only -q -n 0 -p tests.support.conformance \
 		--conformance docs/conformance.md > /dev/null
+	$(BIN)/pytest --collect-only -q -n 0 -p tests.support.coverage_page \
+		--reference docs/reference-coverage.md > /dev/null
 
 # The lock files: what setup.cfg asks for, pinned, with hashes and without addresses.
 lock: $(VENV)/test.done

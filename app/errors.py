@@ -7,8 +7,8 @@ at the edge (``app.web.problems``): nothing here knows an HTTP response.
 
 from __future__ import annotations
 
-from app.records import Client
-from keyturn.errors import KeyturnError
+from app.records import ApiKey, Client
+from keyturn.errors import InvalidToken, KeyturnError, Reason
 
 
 class OAuthError(KeyturnError):
@@ -60,6 +60,14 @@ class InvalidTarget(OAuthError):
 
     code = "invalid_target"
     default_description = "The requested resource is unknown or not available to the client"
+
+
+class KeyRefused(InvalidToken):
+    """A whole API key of ours that is not good now: its owner may know why, and its bearer."""
+
+    def __init__(self, reason: Reason, key: ApiKey, *, detail: str = "") -> None:
+        super().__init__(reason, detail=detail)
+        self.key = key
 
 
 class AdminError(KeyturnError):

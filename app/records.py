@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from keyturn.profiles import DEFAULT_PROFILE
 from keyturn.scope import Catalogue, Grant, ScopeSet
 
 ACTIVE = "active"
@@ -41,6 +42,8 @@ class Organization:
     environments: tuple[str, ...]
     catalogue: Catalogue
     resources: tuple[Resource, ...] = ()
+    profile: str = DEFAULT_PROFILE
+    """How errors read to its credentials (C-1)."""
 
     @property
     def is_active(self) -> bool:

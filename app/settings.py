@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from app.errors import StartRefused
 from app.records import Limit
 from keyturn.apikey import KeyTemplate
+from keyturn.profiles import PROFILES
 
 PREFIX = "KEYTURN_"
 CLIENT_SECRET = "KEYTURN_CLIENT_SECRET"  # noqa: S105 - a variable's name
@@ -159,6 +160,13 @@ class Settings:
     )
     key_prefix: str = _knob(
         "kt", _prefix, "First part of API keys; client secrets have an `s` behind it."
+    )
+    api_profile: str | None = _knob(
+        None,
+        _one_of(*PROFILES),
+        "How errors at `/v1` read to callers of no organization with a profile of its own: one of "
+        f"{', '.join(f'`{name}`' for name in PROFILES)}; default: as the management API's "
+        "description says.",
     )
     signing_algorithm: str = _knob(
         "ES256", _one_of("ES256", "EdDSA", "RS256"), "Algorithm of new signing keys."

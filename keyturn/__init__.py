@@ -50,6 +50,7 @@ from keyturn.errors import (
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
 from keyturn.principal import Principal
+from keyturn.profiles import PROFILES, Failure, present
 from keyturn.restrictions import Restrictions
 from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
 from keyturn.verify import TokenVerifier
@@ -62,6 +63,7 @@ __all__ = [
     "BASE62",
     "DEFAULT_API_KEY",
     "DEFAULT_CLIENT_SECRET",
+    "PROFILES",
     "UNSAFE_ANY_AUDIENCE",
     "AccessTokenClaims",
     "BadChecksum",
@@ -70,6 +72,7 @@ __all__ = [
     "CredentialMissing",
     "CredentialRefused",
     "Declared",
+    "Failure",
     "FixedKeys",
     "Grant",
     "InsufficientScope",
@@ -94,4 +97,5 @@ __all__ = [
     "last_four",
     "mask_keys",
     "prefix_of",
+    "present",
 ]

@@ -125,8 +125,8 @@ class KeyTemplate:
         """From configuration: what is not named is as by default, an alphabet may be named. Raises
         ValueError, which begins with the field.
 
-        >>> KeyTemplate.of({"prefix": "el", "alphabet": "base36", "checksum_length": 4}).pattern
-        'el_(?P<environment>live|test)_(?P<secret>[0-9a-z]{32})_(?P<checksum>[0-9a-z]{4})'
+        >>> KeyTemplate.of({"prefix": "ac", "alphabet": "hex", "checksum": "none"}).alphabet
+        '0123456789abcdef'
         """
         values = dict(fields)
         for name, value in values.items():

@@ -180,8 +180,8 @@ class Verifier:
         if self._verdicts is None:
             raise InvalidToken(Reason.WRONG_TYPE, detail="takes no keys: has no client_id")
         found = self._verdicts.on(key)
-        if found is None:
-            raise InvalidToken(Reason.INACTIVE)
+        if isinstance(found, Reason):
+            raise InvalidToken(found)
         self._check_key(found, written)
         # A publishable key is for browsers, and those send their origin.
         server = self._allow_missing_origin and found.raw.get("kind") != "publishable"

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.local import LocalProxy
@@ -25,8 +25,10 @@ from werkzeug.local import LocalProxy
 from keyturn.bearer import Verifier
 from keyturn.errors import CredentialRefused
 from keyturn.principal import Principal
+from keyturn.profiles import DEFAULT_PROFILE, PROFILES, Failure, present
 
 log = logging.getLogger("keyturn")
+_TOLD = "keyturn"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,42 +71,76 @@ def require_scope(verifier: Verifier, *scopes: str) -> Callable[[Callable[P, R]]
 
 
 def register_refusals(
-    app: Flask, *, realm: str = "api", request_id: Callable[[], str | None] = lambda: None
+    app: Flask,
+    *,
+    realm: str = "api",
+    request_id: Callable[[], str | None] = lambda: None,
+    profile: str | Callable[[], str] = DEFAULT_PROFILE,
 ) -> None:
-    """Answer every CredentialRefused in this app as JSON, and log why.
+    """Answer every CredentialRefused in this app, and log why.
 
-    The caller reads `{"error": {"code", "message", "request_id"}}`; the exact reason is in the log
-    only, under the logger `keyturn`, with the id that `request_id` gives.
+    `profile` names how the answer reads (`keyturn.profiles.PROFILES`), or says it for the current
+    request. The exact reason is in the log only, under the logger `keyturn`, with the id that
+    `request_id` gives and that the answer has as X-Request-Id.
     """
+    told = profile if callable(profile) else lambda: profile
+    if not callable(profile) and profile not in PROFILES:
+        raise ValueError(f"profile: one of {', '.join(PROFILES)}")
+    app.extensions[_TOLD] = _Told(told, request_id)
 
     def answer(refused: CredentialRefused) -> Response:
-        identifier = request_id()
         log.info(
             "refused %s %s: %s %s (%s)",
             request.method,
             request.path.encode("ascii", "backslashreplace").decode(),
             refused.reason,
             refused.detail,
-            identifier,
+            request_id(),
         )
-        return refusal(refused, realm=realm, request_id=identifier)
+        return refusal(refused, realm=realm, request_id=request_id(), profile=told())
 
     app.register_error_handler(CredentialRefused, answer)
 
 
 def refusal(
-    refused: CredentialRefused, *, realm: str = "api", request_id: str | None = None
+    refused: CredentialRefused,
+    *,
+    realm: str = "api",
+    request_id: str | None = None,
+    profile: str = DEFAULT_PROFILE,
 ) -> Response:
     """The answer to one refusal (RFC 6750 §3), for those who register handlers of their own."""
-    error: dict[str, Any] = {"code": refused.code, "message": refused.description}
-    if request_id is not None:
-        error["request_id"] = request_id
-    response = jsonify(error=error)
-    response.status_code = refused.status
+    response = _response(Failure.of(refused, request_id), profile)
     response.headers["Cache-Control"] = "no-store"
     challenge = refused.challenge_for(realm)
     if challenge is not None:
         response.headers["WWW-Authenticate"] = challenge
     if refused.retry_after is not None:
         response.headers["Retry-After"] = str(refused.retry_after)
+    return response
+
+
+def failure(status: int, code: str, message: str, **also: Any) -> Response:
+    """Whatever else goes wrong in this app, told in the same form as its refusals.
+
+    `also`: `details`, a list of what is wrong with each field.
+    """
+    told: _Told = current_app.extensions[_TOLD]
+    return _response(
+        Failure(status, code, message, request_id=told.request_id(), **also), told.profile()
+    )
+
+
+class _Told(NamedTuple):
+    profile: Callable[[], str]
+    request_id: Callable[[], str | None]
+
+
+def _response(failed: Failure, profile: str) -> Response:
+    presented = present(failed, PROFILES[profile])
+    response = jsonify(presented.body)
+    response.status_code = presented.status
+    response.mimetype = presented.media_type
+    if failed.request_id is not None:
+        response.headers["X-Request-Id"] = failed.request_id
     return response

@@ -9,12 +9,16 @@ from typing import Any
 from urllib.parse import quote
 
 from keyturn import wire
-from keyturn.errors import InvalidScope, VerifierUnavailable
+from keyturn.errors import InvalidScope, Reason, VerifierUnavailable
 from keyturn.fetch import Answer, Fetch, FetchFailed
+from keyturn.profiles import NAMEABLE
 from keyturn.restrictions import Restrictions
 from keyturn.scope import ScopeSet
 
 _MAX_RETRY_AFTER = 300
+# RFC 7662 §2.2 would have nothing said of an inactive token, lest a third party learn the server's
+# state. Our server tells an API of the same organization, if it asks, why a whole key is no good.
+_TOLD = {str(reason): reason for reason in NAMEABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,12 @@ class Introspection:
     raw: Mapping[str, Any] = field(repr=False)
 
     @classmethod
-    def read(cls, body: bytes) -> Introspection | None:
-        """None for an inactive credential. Raises Unreadable or InvalidScope.
+    def read(cls, body: bytes) -> Introspection | Reason:
+        """For an inactive credential the reason, as far as it is told. Raises Unreadable or
+        InvalidScope.
 
-        >>> Introspection.read(b'{"active": false}') is None
-        True
+        >>> str(Introspection.read(b'{"active": false}'))
+        'inactive'
         >>> str(Introspection.read(b'{"active": true, "client_id": "key_1", "scope": "a:b"}').scope)
         'a:b'
         """
@@ -47,7 +52,7 @@ class Introspection:
         if type(active) is not bool:  # "false" is a string that counts as true
             raise wire.Unreadable(detail="active is not a boolean")
         if not active:
-            return None
+            return _TOLD.get(str(members.get("reason")), Reason.INACTIVE)
         # Unlike in a token, null is absence here: that is how servers write a field they have not.
         members = {name: value for name, value in members.items() if value is not None}
         client_id = wire.text(members, "client_id")
@@ -83,8 +88,8 @@ class Introspector:
         pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
         self._authorization = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
 
-    def ask(self, credential: str) -> Introspection | None:
-        """None when it is inactive. Raises VerifierUnavailable when nobody can say.
+    def ask(self, credential: str) -> Introspection | Reason:
+        """Why not, when it is inactive. Raises VerifierUnavailable when nobody can say.
 
         A 401 is about us, not about the credential: our settings are wrong, and the caller who
         presented it must not be told to get another one.
@@ -92,7 +97,7 @@ class Introspector:
         try:
             url = self._endpoint()
             headers = {"authorization": self._authorization}
-            answer = self._fetch.post(url, {"token": credential}, headers)
+            answer = self._fetch.post(url, {"token": credential, "include_reason": "true"}, headers)
             if answer.status == 200:
                 return Introspection.read(answer.body)
         except (FetchFailed, wire.Unreadable, InvalidScope) as error:

@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
 
 from keyturn.apikey import key_digest
-from keyturn.errors import VerifierUnavailable
+from keyturn.errors import Reason, VerifierUnavailable
 from keyturn.introspect import Introspection
 
 DEFAULT_MAX_STALENESS = timedelta(seconds=15)
@@ -22,7 +22,8 @@ NEGATIVE_TTL = 5.0
 MAX_ACTIVE = 10_000
 MAX_INACTIVE = 1_000
 
-Verdict = Introspection | None
+Verdict = Introspection | Reason
+"""What an active key is, or why it is not."""
 
 
 class _Remembered:
@@ -81,7 +82,7 @@ class Verdicts:
         self._asked: dict[bytes, Future[Verdict]] = {}
 
     def on(self, key: str) -> Verdict:
-        """What the issuer says of this key; None when inactive. Raises VerifierUnavailable."""
+        """What the issuer says of this key. Raises VerifierUnavailable."""
         digest = key_digest(key)
         with self._lock:
             now = self._monotonic()
@@ -103,10 +104,10 @@ class Verdicts:
             raise
         with self._lock:
             del self._asked[digest]
-            if verdict is not None:
+            if isinstance(verdict, Introspection):
                 self._active.put(digest, verdict, asked_at + self._ttl)
             else:
-                self._inactive.put(digest, None, asked_at + min(NEGATIVE_TTL, self._ttl))
+                self._inactive.put(digest, verdict, asked_at + min(NEGATIVE_TTL, self._ttl))
         mine.set_result(verdict)
         return verdict
 

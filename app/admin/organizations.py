@@ -21,18 +21,12 @@ from app.settings import Settings
 from app.storage import organizations, plans
 from app.storage.models import OrganizationRow
 from app.storage.store import Transaction
+from keyturn import profiles as presentation
 
 ENVIRONMENTS = ("live", "test")
 MAX_ENVIRONMENTS = 16
 STATUSES = (ACTIVE, SUSPENDED)
-PROFILES = (
-    "problem+json",
-    "oauth",
-    "bookingscheduler",
-    "reservekit",
-    "experiencelocal",
-    "astrocal",
-)
+PROFILES = tuple(presentation.PROFILES)
 """How errors are presented at an organization's resources (C-1); the first is the default."""
 
 

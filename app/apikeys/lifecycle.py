@@ -21,6 +21,7 @@ from app.apikeys.endings import MAX_MAKER
 from app.apikeys.keys import locked, new_key, record
 from app.apikeys.policies import DUE, LONGEST, OVERDUE, ROTATIONS, KeyPolicy
 from app.apikeys.rules import (
+    own_scopes,
     require_own_limits,
     require_publishable,
     require_room,
@@ -57,7 +58,8 @@ def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
         # Locked for the count: two that create at once would both find room for one more.
         owner = rows.organization_row(work, organization_id, "update")
         organization = organizations.record(work.session, owner)
-        grant = chosen_grant(work, organization, new.scopes, new.preset)
+        scopes = own_scopes(actor, new.preset) if new.scopes is None else new.scopes
+        grant = chosen_grant(work, organization, scopes, new.preset)
         flat = require_grantable(actor, organization, grant)
         environment = new.environment or default_environment(actor, organization)
         fields.one_of(environment, organization.environments, "environment")

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.apikeys.values import PUBLISHABLE
 from app.errors import Forbidden, Invalid, PlanLimit
-from app.records import Organization
+from app.records import Actor, Organization
 from app.storage import api_keys, plans
 from app.storage.models import OrganizationRow
 from app.storage.store import Transaction
@@ -19,6 +19,11 @@ DAY = 86400
 def default_grace(owner: OrganizationRow) -> int:
     """Seconds a rotated key lives on when nothing is said (C-5)."""
     return 0 if owner.profile == "experiencelocal" else DAY
+
+
+def own_scopes(actor: Actor, preset: str | None) -> list[str] | None:
+    """What a key made by a key may do when nothing is said: as much as that one (S3-6)."""
+    return list(actor.scopes) if actor.type == "api_key" and preset is None else None
 
 
 def within_own_life(work: Transaction, expires_at: datetime | None) -> datetime | None:

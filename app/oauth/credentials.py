@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.errors import KeyRefused
 from app.ports import Clock
 from app.records import ACTIVE, ApiKey, Organization
 from app.settings import Settings
@@ -80,12 +81,16 @@ class Credentials:
         return FoundToken(claims, self._standing(client.organization_id, client.environment))
 
     def api_key(self, presented: str, before_reading: Callable[[], None] | None = None) -> FoundKey:
-        """An API key of ours that is good."""
+        """An API key of ours that is good. Raises KeyRefused for one that is not."""
         key, digest = self.api_key_of_any_standing(presented, before_reading)
         status = key.status_at(self._clock())
         if status != ACTIVE:
-            raise InvalidToken(Reason(status))
-        return FoundKey(key, self._standing(key.organization_id, key.environment), digest)
+            raise KeyRefused(Reason(status), key)
+        try:
+            organization = self._standing(key.organization_id, key.environment)
+        except InvalidToken as error:
+            raise KeyRefused(error.reason, key, detail=error.detail) from None
+        return FoundKey(key, organization, digest)
 
     def api_key_of_any_standing(
         self, presented: str, before_reading: Callable[[], None] | None = None

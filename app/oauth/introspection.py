@@ -8,7 +8,7 @@ from typing import Any
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from app.builtin import INTROSPECT, ORGANIZATIONS_READ
-from app.errors import InsufficientRight, InvalidRequest
+from app.errors import InsufficientRight, InvalidRequest, KeyRefused
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.credentials import Credentials, FoundKey, FoundToken
 from app.oauth.request import OAuthRequest
@@ -57,7 +57,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             found = self._credentials.find(presented)
         except InvalidToken as error:
             self._tally.verified(kind, error.reason)
-            return 200, INACTIVE, None
+            return 200, self._inactive(request, client, organization, error), None
         if not self._may_see(client, organization, found.organization):
             self._tally.verified(kind, "another_organization")
             return 200, INACTIVE, None
@@ -66,6 +66,20 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             return 200, self._token(found), None
         self._journal.key_used(found.key, client, request.origin)
         return 200, self._api_key(found), None
+
+    def _inactive(
+        self, request: OAuthRequest, client: Client, own: Organization, error: InvalidToken
+    ) -> dict[str, Any]:
+        """No more than that (§2.2), but for an API of the same organization that asks about a
+        whole key: it may tell whoever presented it, and the event tells the owner."""
+        if not isinstance(error, KeyRefused):
+            return INACTIVE
+        its = self._directory.organization(error.key.organization_id)
+        if not self._may_see(client, own, its):
+            return INACTIVE
+        self._journal.key_refused(error.key, error.reason, request.origin, client)
+        asked = request.form.get("include_reason") == "true"
+        return {**INACTIVE, "reason": str(error.reason)} if asked else INACTIVE
 
     def _may_see(self, client: Client, own: Organization, its: Organization) -> bool:
         return its is own or its.id == own.id or self._sees_all(client, own)

@@ -113,4 +113,5 @@ def assembled(row: Any, scopes: Iterable[Any], resources: Iterable[Any]) -> Orga
             Resource(one.identifier, Grant.of(one.scopes), tuple(one.environments))
             for one in resources
         ),
+        profile=row.profile,
     )

@@ -90,6 +90,22 @@ class TokenJournal:
             target_id=target_id,
         )
 
+    def key_refused(
+        self, key: ApiKey, reason: str, origin: Origin, caller: Client | None = None
+    ) -> None:
+        """A whole key that is not good was presented, here or to a resource server that asked."""
+        self._append(
+            "api_key.refused",
+            "api_key",
+            key.id,
+            key.organization_id,
+            origin,
+            outcome="refused",
+            reason=reason,
+            target_type="client" if caller else None,
+            target_id=caller.client_id if caller else None,
+        )
+
     def _append(
         self,
         type: str,

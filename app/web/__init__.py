@@ -16,10 +16,8 @@ from app.observe.tracing import ROUTE, traced
 from app.web import api, dashboard, metrics, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
-from app.web.problems import invalid_input
+from app.web.problems import API, invalid_input
 from app.wiring import Services, services
-
-API = "/v1/"
 
 __all__ = ["invalid_input", "mount"]
 

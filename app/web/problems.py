@@ -15,6 +15,7 @@ from app.web.limits import refused_by_limit
 from app.wiring import services
 from keyturn.challenge import bearer
 from keyturn.errors import CredentialRefused, KeyturnError
+from keyturn.profiles import DEFAULT_PROFILE, MANAGEMENT, PROFILES, Failure, Profile, present
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _STATUS: dict[type[KeyturnError], int] = {
     errors.Invalid: 400,
     errors.Unavailable: 503,
 }
+API = "/v1/"
 MAX_DETAILS = 20
 _MESSAGES = {
     "extra_forbidden": "No such field",
@@ -50,14 +52,27 @@ def status_of(error: KeyturnError) -> int:
 def problem(
     status: int, code: str, message: str, details: list[dict[str, Any]] | None = None
 ) -> Response:
-    """The error body of the management API (CONTRACT §6)."""
-    error: dict[str, Any] = {"code": code, "message": message, "request_id": g.request_id}
-    if details:
-        error["details"] = details
-    response = jsonify({"error": error})
-    response.status_code = status
+    """An error body: the management API's (CONTRACT §6), or a profile's."""
+    return _answer(Failure(status, code, message, None, details or (), g.request_id))
+
+
+def _answer(failure: Failure) -> Response:
+    presented = present(failure, _profile())
+    response = jsonify(presented.body)
+    response.status_code = presented.status
+    response.mimetype = presented.media_type
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _profile() -> Profile:
+    """That of the organization whose credential was presented; where it is the default, or nobody
+    is known, that of the API itself. Set under ``/v1`` alone."""
+    chosen = g.get("profile", DEFAULT_PROFILE)
+    if chosen != DEFAULT_PROFILE:
+        return PROFILES[chosen]
+    own = services(current_app).settings.api_profile if request.path.startswith(API) else None
+    return PROFILES[own] if own is not None else MANAGEMENT
 
 
 def render(error: KeyturnError) -> Response:
@@ -65,7 +80,7 @@ def render(error: KeyturnError) -> Response:
     realm = services(current_app).settings.issuer
     if isinstance(error, CredentialRefused):
         log.info("refused: %s", f"{error.reason} {error.detail}".rstrip())
-        response = problem(error.status, str(error.code), error.description)
+        response = _answer(Failure.of(error, g.request_id))
         challenge = error.challenge_for(realm)
         if challenge is not None:
             response.headers["WWW-Authenticate"] = challenge

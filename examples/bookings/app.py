@@ -1,4 +1,4 @@
-"""The application: settings, one verifier, one shape of answer for every error.
+"""The application: settings, one verifier, one profile for every error.
 
 granian --interface wsgi --factory examples.bookings.app:create_app
 flask --app examples.bookings.app run
@@ -6,6 +6,7 @@ flask --app examples.bookings.app run
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -14,15 +15,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from examples.bookings import guard, routes
 from examples.bookings.store import Conflict, Missing, Store
-from keyturn import Verifier
-from keyturn.flask import register_refusals
+from keyturn import DEFAULT_API_KEY, KeyTemplate, Verifier
+from keyturn.flask import failure, register_refusals
+from keyturn.profiles import DEFAULT_PROFILE
 
 REALM = "bookings"
 MAX_BODY = 64 * 1024
@@ -37,10 +39,14 @@ class Settings:
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     max_staleness: timedelta = timedelta(seconds=15)
+    key_templates: tuple[KeyTemplate, ...] = (DEFAULT_API_KEY,)
+    profile: str = DEFAULT_PROFILE
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """ISSUER and AUDIENCE; CLIENT_ID and CLIENT_SECRET to take API keys too; MAX_STALENESS."""
+        """ISSUER and AUDIENCE; CLIENT_ID and CLIENT_SECRET to take API keys too; MAX_STALENESS;
+        KEY_TEMPLATES and PROFILE, as the organization at the issuer has them.
+        """
         try:
             return cls(
                 issuer=environ["ISSUER"],
@@ -48,11 +54,15 @@ class Settings:
                 client_id=environ.get("CLIENT_ID"),
                 client_secret=environ.get("CLIENT_SECRET"),
                 max_staleness=timedelta(seconds=float(environ.get("MAX_STALENESS", "15"))),
+                key_templates=tuple(
+                    KeyTemplate.of(one) for one in json.loads(environ.get("KEY_TEMPLATES", "[{}]"))
+                ),
+                profile=environ.get("PROFILE", DEFAULT_PROFILE),
             )
         except KeyError as missing:
             raise SystemExit(f"bookings: set {missing.args[0]}") from None
-        except ValueError:
-            raise SystemExit("bookings: MAX_STALENESS is a number of seconds") from None
+        except (ValueError, TypeError) as error:
+            raise SystemExit(f"bookings: MAX_STALENESS or KEY_TEMPLATES: {error}") from None
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -71,15 +81,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         client_id=settings.client_id,
         client_secret=settings.client_secret,
         max_staleness=settings.max_staleness,
+        key_templates=settings.key_templates,
     )
     app.before_request(begin)
     app.after_request(finish)
-    register_refusals(app, realm=REALM, request_id=lambda: g.request_id)  # 401, 403, 503
+    register_refusals(  # 401, 403, 503
+        app, realm=REALM, request_id=lambda: g.request_id, profile=settings.profile
+    )
     app.register_error_handler(HTTPException, refused_by_flask)
     app.register_error_handler(ValidationError, invalid)
-    app.register_error_handler(Missing, lambda error: problem(404, "not_found", str(error)))
-    app.register_error_handler(Conflict, lambda error: problem(409, "conflict", str(error)))
-    for blueprint in (routes.health, routes.v1, routes.widget):
+    app.register_error_handler(Missing, lambda error: failure(404, "not_found", str(error)))
+    app.register_error_handler(Conflict, lambda error: failure(409, "conflict", str(error)))
+    for blueprint in (routes.health, routes.v1, routes.people, routes.widget):
         app.register_blueprint(blueprint)
     return app
 
@@ -105,22 +118,15 @@ def finish(response: Response) -> Response:
     return response
 
 
-def problem(status: int, code: str, message: str) -> tuple[dict[str, Any], int]:
-    """The shape in which keyturn refuses, for everything else that goes wrong."""
-    return {"error": {"code": code, "message": message, "request_id": g.request_id}}, status
-
-
-def invalid(error: ValidationError) -> tuple[dict[str, Any], int]:
+def invalid(error: ValidationError) -> Response:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"])) or "body"
-    return problem(400, "invalid_request", f"{place}: {first['msg']}"[:200])
+    return failure(400, "invalid_request", f"{place}: {first['msg']}"[:200])
 
 
 def refused_by_flask(error: HTTPException) -> Response:
     """404 for no route, 405, 413, and 500 for a bug of ours (which is in the log)."""
-    answer, status = problem(error.code or 500, error.name.lower().replace(" ", "_"), error.name)
-    response = jsonify(answer)
-    response.status_code = status
+    response = failure(error.code or 500, error.name.lower().replace(" ", "_"), error.name)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     return response

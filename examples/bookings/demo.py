@@ -274,7 +274,7 @@ class Demo:
             return self.answer.status_code == 401
 
         after = until(refused, bound)
-        self.refusal(401, "inactive", "the revoked key")
+        self.refusal(401, "revoked", "the revoked key")
         self.story.expect(
             after is not None,
             f"refused {after or bound:.1f} s after it was revoked; the bound is {bound} s: "
@@ -314,7 +314,7 @@ class Demo:
 
     def refusal(self, status: int, reason: str, who: str) -> None:
         self.row(status, who)
-        code = self.answer.json()["error"]["code"]
+        code = self.answer.json()["code"]
         needed = NEEDED.search(self.answer.headers.get("WWW-Authenticate", ""))
         told = f"{code}, needs {needed[1]}" if needed else code
         logged = self.logged(self.answer.headers["X-Request-Id"])

@@ -13,11 +13,13 @@ from flask import Blueprint, Response, request, url_for
 from examples.bookings.bodies import BookingChanges, Capacity, NewBooking, read
 from examples.bookings.guard import needs, shelf
 from examples.bookings.store import Booking
+from keyturn.flask import current_principal
 
 Answer = dict[str, Any] | tuple[Any, int] | tuple[Any, int, dict[str, str]]
 
 health = Blueprint("health", __name__)
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
+people = Blueprint("people", __name__, url_prefix="/api/v1/users")
 widget = Blueprint("widget", __name__, url_prefix="/v1/widget")
 
 
@@ -37,6 +39,36 @@ def experiences() -> Answer:
 @needs("experiences:read")
 def experience(experience_id: str) -> Answer:
     return {"data": shelf().experience(experience_id)}
+
+
+@v1.get("/services")
+@needs("experiences:read")
+def services() -> Answer:
+    """The same experiences, by the name that other products have for them."""
+    return experiences()
+
+
+@v1.get("/event-types")
+@needs("experiences:read")
+def event_types() -> Answer:
+    """And by a third one."""
+    return experiences()
+
+
+@people.get("/me")
+@needs()
+def me() -> Answer:
+    """Who presents this credential; a good first call."""
+    return {
+        "data": {
+            "kind": current_principal.kind,
+            "id": current_principal.id,
+            "organization": current_principal.organization,
+            "environment": current_principal.environment,
+            "scopes": list(current_principal.scopes),
+            "expires_at": current_principal.expires_at,
+        }
+    }
 
 
 @v1.get("/properties")

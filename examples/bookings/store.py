@@ -188,9 +188,9 @@ class Store:
 
 
 def sample(environment: str, now: Callable[[], datetime]) -> Shelf:
-    """Two experiences in a harbour, on the next three mornings."""
+    """Two experiences in a harbour, on the next three mornings; a sandbox says that it is one."""
     titles = ("Kayaks at dawn", "Fish market walk")
-    if environment != "live":
+    if environment not in ("live", "production"):
         titles = ("Sandbox kayaks", "Sandbox walk")
     harbour = Property(f"prop_{environment}_harbour", "Harbour", "Europe/Lisbon", "EUR")
     kayak = Experience(

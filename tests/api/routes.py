@@ -103,7 +103,7 @@ ROUTES = [
         "/organizations/{organization_id}",
         ORGS_WRITE,
         200,
-        {"profile": "oauth"},
+        {"profile": "problem+json"},
         operator_only=True,
     ),
     Route("GET", "/plans", ORGS_READ, 200, operator_only=True),

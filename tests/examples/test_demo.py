@@ -55,7 +55,7 @@ def told(tmp_path_factory):
         r"    ✓   told: missing +our log: missing",
         r"    ✓   told: invalid_token +our log: bad_checksum",
         r"    ✓   told: insufficient_scope, needs analytics:read +our log: insufficient_scope",
-        r"    ✓   told: invalid_token +our log: inactive",
+        r"    ✓   told: invalid_token +our log: revoked",
         r"    ✓ refused \d\.\d s after it was revoked; the bound is 2 s.*",
         r"    ✓ 404  GET    /v1/bookings/bk_\w+ +test: no such booking",
         r"35 of 35 expectations held, in \d+\.\d s\.",

@@ -224,7 +224,7 @@ def test_how_the_issuer_is_asked(issuer, verifier_of):
     scheme, _, pair = authorization.partition(" ")
     assert scheme == "Basic"
     assert base64.b64decode(pair) == b"api%201%3A%25:s%2B%2F%3D%C3%A9"
-    assert form == {"token": [KEY]}
+    assert form == {"token": [KEY], "include_reason": ["true"]}
 
 
 @pytest.mark.row("S2-6")

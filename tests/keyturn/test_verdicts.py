@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from keyturn import VerifierUnavailable, verdicts
+from keyturn import Reason, VerifierUnavailable, verdicts
 from keyturn.introspect import Introspection
 from keyturn.verdicts import Verdicts
 
@@ -21,7 +21,7 @@ class Asked(list):
 
     def __call__(self, key):
         self.append(key)
-        return self.table.get(key)
+        return self.table.get(key, Reason.INACTIVE)
 
 
 def test_age_counts_from_asking(time):

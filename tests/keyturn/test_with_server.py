@@ -86,7 +86,7 @@ def test_a_key_of_the_server_until_it_is_revoked(installation, verifier, time):
         return None
 
     # The served process hears of it through its feed of changes.
-    assert eventually(reason) == "inactive"
+    assert eventually(reason) == "revoked"
 
 
 def test_a_restricted_key_of_the_server(installation, verifier):

@@ -103,6 +103,7 @@ def test_both_leave_an_event(sqlite_source, sqlite_target):
     assert read[0].organization_id == sqlite_source.organization_id
 
 
+@pytest.mark.row("S2-48")
 def test_no_secret_lies_readable_in_the_file(sqlite_source):
     file = backed_up(sqlite_source).getvalue()
     assert b"clients" not in file

@@ -308,3 +308,31 @@ def test_a_key_with_a_wrong_checksum_is_refused_without_a_look_up(fresh_installa
     with statements(fresh_installation) as made:
         assert ask(wrong) == INACTIVE
     assert made == []
+
+
+ENDS = {
+    "revoked": lambda world, at, key: at.revoke_key(key.id, organization=world.own),
+    "disabled": lambda world, at, key: at.suspend(world.own),
+}
+
+
+@pytest.mark.parametrize("reason", ENDS)
+def test_why_a_whole_key_is_inactive_is_told_to_its_own_api_if_it_asks(fresh_installation, reason):
+    world = World(fresh_installation)
+
+    def ask(presented, by, **also):
+        data = {"token": presented, **also}
+        return fresh_installation.http.post("/oauth/introspect", data=data, auth=by).json()
+
+    key = world.key.key
+    ENDS[reason](world, fresh_installation, world.key)
+    asking = {"include_reason": "true"}
+    # A suspended organization's own clients cannot ask any more.
+    own = world.api if reason == "revoked" else world.overseer
+    assert ask(key, own, **asking) == {"active": False, "reason": reason}
+    assert ask(key, own) == ask(key, own, include_reason="1") == INACTIVE
+    for stranger in (world.other_api, world.operator_api):
+        assert ask(key, stranger, **asking) == INACTIVE
+    slipped = key[:-1] + ("0" if key[-1] != "0" else "1")
+    for nothing in (slipped, key[:-7], "kt_live_" + "0" * 32, "opaque"):
+        assert ask(nothing, own, **asking) == INACTIVE

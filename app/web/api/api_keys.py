@@ -90,7 +90,11 @@ class NewApiKey(Body):
     )
     mode: Environment | None = Field(None, description="The same as `environment`.")
     kind: Choice = Field(values.SECRET, description="`secret` or `publishable`.")
-    scopes: Scopes | None = Field(None, description="`bookings:*` is everything below `bookings:`.")
+    scopes: Scopes | None = Field(
+        None,
+        description="`bookings:*` is everything below `bookings:`. Without scopes and preset, "
+        "those of the API key that asks; any other credential must say.",
+    )
     preset: PresetName | None = None
     allowed_ips: Networks = Field([], description="Addresses and CIDR ranges; none: anywhere.")
     allowed_domains: Domains = Field([], description="Hosts and `*.host`; none: any origin.")

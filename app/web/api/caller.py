@@ -9,7 +9,7 @@ from typing import cast
 from flask import current_app, g, request
 
 from app.admin.desk import Desk
-from app.errors import Invalid
+from app.errors import Invalid, KeyRefused
 from app.oauth.credentials import FoundKey, FoundToken
 from app.records import Actor, Origin
 from app.wiring import Services, services
@@ -63,12 +63,19 @@ def admit() -> None:
     """Before every view: who is it, and is the URL in order? Raises CredentialRefused, Invalid."""
     if request.method == "OPTIONS":
         return  # says which methods there are, and nothing else
-    g.caller = _identify(services(current_app), request.headers.get("Authorization"), g.origin)
+    found = services(current_app)
+    try:
+        g.caller = _identify(found, request.headers.get("Authorization"), g.origin)
+    except KeyRefused as refused:
+        g.profile = found.directory.organization(refused.key.organization_id).profile
+        found.desk.journal.key_refused(refused.key, refused.reason, g.origin)
+        raise
     _check_query()
 
 
 def _identify(found: Services, authorization: str | None, origin: Origin) -> Caller:
     presented = _proven(found, authorization, origin)
+    g.profile = presented.organization.profile
     if isinstance(presented, FoundToken):
         return _by_token(found, presented, origin)
     return _by_key(presented, origin)

@@ -1,0 +1,129 @@
+"""ReserveKit (S1): prefixed secret keys, domain restriction, four error messages."""
+
+import re
+
+import pytest
+
+from tests.reference.support import replaced, shell
+
+PRODUCT = "reservekit"
+HOST = "https://api.reservekit.io"
+KEY = "sk_rsv_your_api_key"
+CURL = """\
+curl -X GET "https://api.reservekit.io/v1/services" \\
+-H "Authorization: Bearer sk_rsv_your_api_key" \\
+-H "Content-Type: application/json\""""
+
+
+def message(response):
+    return response.status_code, response.json()["error"]["message"]
+
+
+@pytest.mark.row("S1-7", "S1-8")
+def test_the_curl_example(product):
+    printed = shell(replaced(CURL, {HOST: product.url, KEY: product.key().key}))
+    assert '"exp_live_kayak"' in printed
+
+
+@pytest.mark.row("S1-2")
+def test_secret_keys_begin_as_documented(product):
+    made = product.key()
+    assert re.fullmatch(r"sk_rsv_[A-Za-z0-9]{32}_[A-Za-z0-9]{6}", made.key)
+    [row] = product.installation.rows("SELECT kind FROM api_keys WHERE id = :id", id=made.id)
+    assert row.kind == "secret"
+
+
+@pytest.mark.row("S1-3")
+def test_a_secret_key_may_change_things(product):
+    key = product.key(["bookings:create", "availability:read"]).key
+    slot = product.with_key(key, "/v1/availability").json()["data"][0]
+    booking = {
+        "experience_id": slot["experience_id"],
+        "starts_at": slot["starts_at"],
+        "guests": 1,
+        "name": "Ada",
+    }
+    made = product.http.post(
+        "/v1/bookings", json=booking, headers={"Authorization": f"Bearer {key}"}
+    )
+    assert made.status_code == 201
+
+
+@pytest.mark.row("S1-7")
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "Bearer    "])
+def test_the_scheme_in_any_case_and_some_spaces(product, scheme):
+    assert product.get("/v1/services", scheme + product.key().key).status_code == 200
+
+
+@pytest.mark.row("S1-21")
+def test_the_header_is_missing(product):
+    response = product.get("/v1/services")
+    assert message(response) == (401, "Authorization header is missing")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="bookings"'
+
+
+@pytest.mark.row("S1-22")
+@pytest.mark.parametrize("form", ["Bearer", "{}", "Basic {}", "Bearer {} {}", "Bearer\t{}"])
+def test_the_header_is_malformed(product, form):
+    response = product.get("/v1/services", form.replace("{}", product.key().key))
+    assert message(response) == (401, "Authorization header is malformed")
+
+
+@pytest.mark.row("S1-23", "S1-17", "S4-16")
+def test_a_revoked_key_is_told_so_and_nobody_else_is(product):
+    key = product.revoked()
+    response = product.with_key(key)
+    assert message(response) == (401, "API key revoked")
+    assert product.reason(response) == "revoked"
+    for guess in (key[:-1] + ("0" if key[-1] != "0" else "1"), key.rpartition("_")[0]):
+        assert message(product.with_key(guess)) == (401, "API key invalid")
+
+
+@pytest.mark.row("S1-26")
+def test_an_unknown_key(product):
+    from keyturn import KeyTemplate
+
+    unknown = KeyTemplate(prefix="sk_rsv", environments=()).generate()
+    response = product.with_key(unknown)
+    assert message(response) == (401, "API key invalid")
+    assert product.reason(response) == "inactive"
+
+
+@pytest.mark.row("S1-13", "S1-24")
+def test_the_origin_does_not_match(product):
+    key = product.key(allowed_domains=["a.example"]).key
+    other = product.with_key(key, "/v1/services", headers={"Origin": "https://b.example"})
+    assert message(other) == (403, "Origin does not match API key domain")
+    own = product.with_key(key, "/v1/services", headers={"Origin": "https://a.example"})
+    assert own.status_code == 200
+
+
+@pytest.mark.row("S1-5")
+def test_a_domain_may_be_given_and_must_be_one(product):
+    admin = product.key(["keyturn:keys:read", "keyturn:keys:write"]).key
+    headers = {"Authorization": f"Bearer {admin}"}
+
+    def create(**also):
+        return product.server.post(
+            "/v1/api-keys", headers=headers, json={"name": "site", "scopes": [], **also}
+        )
+
+    assert create().json()["allowed_domains"] == []
+    several = ["a.example", "*.b.example"]
+    assert create(allowed_domains=several).json()["allowed_domains"] == several
+    for wrong in ("http://a.example", "a b", "*", "*.*.example", ""):
+        refused = create(allowed_domains=[wrong])
+        assert refused.status_code == 400
+        assert refused.json()["error"]["details"][0]["field"].startswith("allowed_domains")
+
+
+@pytest.mark.row("S1-14", "S2-58")
+def test_rotation_by_hand_without_a_failed_request(product):
+    old = product.key()
+    statuses = [product.with_key(old.key).status_code]
+    new = product.key()
+    statuses.append(product.with_key(new.key).status_code)
+    statuses.append(product.with_key(old.key).status_code)
+    product.installation.revoke_key(old.id, organization=product.organization)
+    statuses.append(product.with_key(new.key).status_code)
+    assert statuses == [200] * 4

@@ -1,0 +1,184 @@
+"""ExperienceLocal (S2): format, scopes, presets, plans, rotation, limits, audit."""
+
+import re
+
+import pytest
+
+from examples.bookings.declare import read_catalogue
+from keyturn import BASE36, KeyTemplate
+from tests.reference.support import javascript, python, replaced, shell, with_axios
+
+PRODUCT = "experiencelocal"
+HOST = "https://api.experiencelocal.io"
+KEY = "el_live_k1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6_x7y8"
+CURL = """\
+# Using curl
+curl https://api.experiencelocal.io/v1/experiences \\
+-H "Authorization: Bearer el_live_k1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6_x7y8"
+"""
+FETCH = """\
+const response = await fetch('https://api.experiencelocal.io/v1/experiences', {
+headers: {
+'Authorization': 'Bearer el_live_k1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6_x7y8',
+'Content-Type': 'application/json',
+},
+});
+"""
+AXIOS = """\
+const axios = require('axios');
+const response = await axios.get('https://api.experiencelocal.io/v1/experiences', {
+headers: {
+'Authorization': 'Bearer el_live_k1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6_x7y8',
+},
+});
+"""
+REQUESTS = """\
+# Using Python with requests
+import requests
+headers = {
+'Authorization': 'Bearer el_live_k1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6_x7y8',
+}
+response = requests.get('https://api.experiencelocal.io/v1/experiences', headers=headers)
+"""
+TEMPLATE = KeyTemplate(prefix="el", alphabet=BASE36, checksum_length=4)
+SHOWN = '"exp_live_kayak"'
+
+
+@pytest.fixture
+def ours(product):
+    """An example, with our host and a key of ours."""
+    return lambda text: replaced(text, {HOST: product.url, KEY: product.key().key})
+
+
+@pytest.mark.row("S2-19")
+def test_the_curl_example(ours):
+    assert SHOWN in shell(ours(CURL))
+
+
+@pytest.mark.row("S2-19")
+def test_the_fetch_example(ours, tmp_path):
+    printing = "response.status, await response.text()"
+    printed = javascript(ours(FETCH), tmp_path, printing=printing)
+    assert printed.startswith("200 ")
+    assert SHOWN in printed
+
+
+@pytest.mark.row("S2-19")
+def test_the_axios_example(ours, tmp_path):
+    printing = "response.status, JSON.stringify(response.data)"
+    directory = with_axios(tmp_path)
+    printed = javascript(ours(AXIOS), directory, printing=printing, module=False)
+    assert printed.startswith("200 ")
+    assert SHOWN in printed
+
+
+@pytest.mark.row("S2-19")
+def test_the_requests_example(ours):
+    printed = python(ours(REQUESTS))
+    assert printed.startswith("200 ")
+    assert SHOWN in printed
+
+
+@pytest.mark.row("S2-16", "S2-17", "S2-18")
+@pytest.mark.parametrize("environment", ["live", "test"])
+def test_keys_look_as_documented(product, environment):
+    key = product.key(environment=environment).key
+    assert len(key) == len(KEY) == 45
+    assert re.fullmatch(r"el_(live|test)_[a-z0-9]{32}_[a-z0-9]{4}", key)
+    assert re.fullmatch(TEMPLATE.pattern, KEY)
+    assert TEMPLATE.read(key).environment == environment
+
+
+UNAUTHORIZED = {
+    "error": {
+        "code": "unauthorized",
+        "message": "Your API key is invalid, revoked, or missing.",
+    }
+}
+
+
+@pytest.mark.row("S2-67")
+@pytest.mark.parametrize(
+    ("present", "reason"),
+    [
+        pytest.param(lambda p: None, "missing", id="missing"),
+        pytest.param(lambda p: p.key().key, "malformed", id="bare", marks=pytest.mark.row("S2-23")),
+        pytest.param(
+            lambda p: f"Bearer {p.key().key[:-5]}",
+            "malformed",
+            id="cut",
+            marks=pytest.mark.row("S2-20"),
+        ),
+        pytest.param(lambda p: f"Bearer {KEY}", "bad_checksum", id="the documented one"),
+        pytest.param(lambda p: f"Bearer {p.revoked()}", "revoked", id="revoked"),
+    ],
+)
+def test_one_401_for_everybody_and_each_cause_for_the_owner(product, present, reason):
+    response = product.get("/v1/experiences", present(product))
+    assert (response.status_code, response.json()) == (401, UNAUTHORIZED)
+    assert product.reason(response) == reason
+
+
+@pytest.mark.row("S2-20")
+def test_the_owner_reads_that_the_key_was_cut(product):
+    response = product.with_key(product.key().key[:-5])
+    product.reason(response)
+    assert "cut before the checksum" in product.log.read_text()
+
+
+@pytest.mark.row("S2-22")
+def test_a_key_in_the_query_opens_nothing_and_is_not_logged(product):
+    key = product.key().key
+    response = product.get("/v1/experiences", params={"api_key": key})
+    assert response.status_code == 401
+    assert key not in product.log.read_text() + product.server.log()
+
+
+@pytest.mark.row("S2-69")
+def test_a_missing_permission_is_named_in_the_challenge(product):
+    response = product.with_key(product.key(["bookings:read"]).key)
+    assert response.status_code == 403
+    assert response.json()["error"] == {
+        "code": "forbidden",
+        "message": "Your API key doesn't have permission for this operation.",
+    }
+    assert 'scope="experiences:read"' in response.headers["WWW-Authenticate"]
+    assert product.reason(response) == "insufficient_scope"
+
+
+PRESETS = {one["name"]: one["scopes"] for one in read_catalogue()["presets"]}
+
+
+@pytest.mark.row("S2-28", "S2-29", "S2-30", "S2-31")
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_gives_what_the_catalogue_says(product, preset):
+    me = product.with_key(product.key(preset=preset).key, "/api/v1/users/me").json()["data"]
+    implied = {"bookings:create"} if "bookings:write" in PRESETS[preset] else set()
+    assert set(me["scopes"]) == set(PRESETS[preset]) | implied
+    if preset.startswith("readonly"):
+        assert not [scope for scope in me["scopes"] if not scope.endswith(":read")]
+
+
+@pytest.mark.row("S2-10", "S2-11")
+def test_the_plan_counts_active_keys_and_rotation_still_works(installation, product):
+    other = installation.organization("On Growth", scopes=["a:b"])
+    [plan] = installation.rows("SELECT id FROM plans WHERE name = 'Growth'")
+    installation.change_organization(other, plan_id=plan.id)
+    admin = installation.api_key(["keyturn:*", "a:b"], organization=other).key
+    headers = {"Authorization": f"Bearer {admin}"}
+
+    def create():
+        body = {"name": "key", "scopes": ["a:b"]}
+        return product.server.post("/v1/api-keys", headers=headers, json=body)
+
+    made = [create() for _ in range(5)]
+    assert [one.status_code for one in made] == [201] * 4 + [403]
+    assert made[-1].json()["error"]["code"] == "plan_limit"
+    path = f"/v1/api-keys/{made[0].json()['id']}"
+    assert product.server.post(f"{path}/rotate", headers=headers, json={}).status_code == 201
+    assert create().status_code == 403
+
+
+@pytest.mark.row("S2-71")
+def test_a_new_key_works_at_once(product):
+    assert product.with_key(product.key().key).status_code == 200
