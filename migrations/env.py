@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.storage.engine import wait_for_migrations
 from app.storage.models import Base
 from app.storage.models.base import Instant
-from app.storage.schema import revision_of
+from app.storage.schema import note_oldest_code, revision_of
 from app.storage.store import CONTENDED
 
 ATTEMPTS = 8
@@ -53,10 +53,13 @@ def migrate(connection, configured) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
+        # SQLite has that too, with transactions that begin at once (`app.storage.engine`).
+        transactional_ddl=True,
         **configured | {"render_item": render_item, "compare_type": compare_type},
     )
     with context.begin_transaction():
         context.run_migrations()
+        note_oldest_code(connection)
 
 
 run()

@@ -150,7 +150,7 @@ def _database(desk: Desk, key: MasterKey | None) -> Iterator[Finding]:
             "schema", message, f"{action}. Not looked at without it: signing keys, feed, token"
         )
         return
-    yield passed("schema", f"revision {schema.head()}")
+    yield passed("schema", f"revision {schema.revision(desk.store)}")
     yield from _signing_keys(desk, key)
     yield _guarded("feed", lambda: _feed(desk))
     yield _guarded("token", lambda: _token(desk))

@@ -27,6 +27,7 @@ from app.errors import StartRefused, Unavailable
 from app.oauth.metadata import TOKEN
 from app.observe.logs import GRANIAN
 from app.settings import Settings, forget_secrets
+from app.storage.schema import is_ahead
 from app.wiring import Services, services
 
 THREADS = 32
@@ -133,7 +134,8 @@ def _show_metrics(settings: Settings) -> None:
 def _prepare(found: Services) -> Bootstrapped | None:
     if found.settings.master_key is None:
         create_master_key(found.settings.keys_dir, secrets.token_bytes)
-    upgrade()
+    if not is_ahead(found.store):
+        upgrade()
     made = until_settled(lambda: bootstrap(found.desk))
     until_settled(lambda: begin_signing(found.desk))
     found.check()

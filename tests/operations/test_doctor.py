@@ -232,7 +232,9 @@ def test_a_database_without_tables(postgres_url, tmp_path):
 
 def test_a_database_of_another_version(fresh_installation):
     with fresh_installation.desk.store.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql(
+            "UPDATE alembic_version SET version_num = '9999', oldest_code = '9999'"
+        )
     found = findings(fresh_installation)["schema"]
     assert (found.status, "newer" in found.message) == ("fail", True)
 

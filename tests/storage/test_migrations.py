@@ -7,7 +7,7 @@ import sys
 import pytest
 from alembic.script import ScriptDirectory
 from flask_migrate import check, downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from app import create_app
 from app.settings import Settings
@@ -62,6 +62,18 @@ def test_one_step_at_a_time(app):
     for _ in REVISIONS:
         downgrade()
     assert tables(app) == {"alembic_version"}
+
+
+def test_the_database_says_which_code_may_use_it(app):
+    """What its migration declares; by itself nothing older than that."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    says = REVISIONS.index("0005")
+    for revision in REVISIONS[says:]:
+        upgrade(revision=revision)
+        with services(app).store.connect() as connection:
+            found = connection.execute(text("SELECT oldest_code FROM alembic_version")).scalar()
+        assert found == getattr(script.get_revision(revision).module, "oldest_code", revision)
+        assert REVISIONS.index(found) <= REVISIONS.index(revision)
 
 
 def test_the_models_and_the_migrations_say_the_same(app):

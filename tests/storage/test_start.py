@@ -114,10 +114,29 @@ def test_the_command_refuses_a_database_that_nobody_serves(spoilt):
 # The database ---------------------------------------------------------------------------------
 
 
-def test_a_newer_database(spoilt, sql):
+NEWER = "UPDATE alembic_version SET version_num = 'ffffffffffff', oldest_code = "
+
+
+@pytest.mark.parametrize("oldest", ["'ffffffffffff'", "NULL"])
+def test_a_newer_database(spoilt, sql, oldest):
     _, environ = spoilt
-    sql("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    sql(NEWER + oldest)
     assert "newer" in refusal(environ)
+
+
+@pytest.mark.parametrize("oldest", ["'0001'", f"'{schema.head()}'"])
+def test_a_newer_database_that_lets_this_code_use_it(spoilt, sql, oldest):
+    """As a node of the old version starts again while the others are replaced."""
+    _, environ = spoilt
+    sql(NEWER + oldest)
+    bootstrap = [sys.executable, "-m", "flask", "bootstrap", "--json"]
+    ran = subprocess.run(
+        bootstrap, cwd=ROOT, env=process_environ(environ), capture_output=True, timeout=60
+    )
+    assert (ran.returncode, ran.stdout) == (0, b"null\n"), ran.stderr
+    app = create_app(Settings.from_env(environ))
+    services(app).check()
+    services(app).store.engine.dispose()
 
 
 def test_an_older_database(monkeypatch, tmp_path):
