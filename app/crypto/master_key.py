@@ -61,7 +61,7 @@ class MasterKey:
             with suppress(InvalidTag, ValueError):
                 return AESGCM(key).decrypt(nonce, ciphertext, associated)
         raise StartRefused(
-            "The signing keys in the database were encrypted under another master key: "
+            "The signing keys in the database were encrypted under another master key, or altered: "
             "restore the keys/master.key (or KEYTURN_MASTER_KEY) that belongs to this database"
         )
 

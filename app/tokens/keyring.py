@@ -28,6 +28,11 @@ JWKS_MAX_AGE = timedelta(minutes=5)
 """How long whoever has fetched the keys may go by them, and so how long a key is published before
 it signs. Longer than verifiers leave between two fetches that unknown keys cause."""
 
+DAMAGED = (
+    "A signing key in the database is damaged: restore a backup, or delete its row from "
+    "`signing_keys` and run `flask bootstrap`"
+)
+
 MARGIN = timedelta(minutes=5)
 """How long a worker that is cut off may go on signing with a replaced key, and clock skew."""
 
@@ -78,23 +83,30 @@ class Keyring:
         if known is not None:
             return known
         generation = self._generation
-        with self._store.reading() as session:
-            stored = signing_keys.listed(session, PUBLISHED)
-        current = next((key for key in stored if key.stage == CURRENT), None)
-        if current is None or current.private_key is None:
-            raise StartRefused("There is no signing key: run `flask bootstrap`")
-        jwks = {"keys": [key.public_jwk for key in stored]}
-        published = Published(
-            signer=JwsSigner(current.kid, current.algorithm, self._decrypted(current)),
-            jwks=jwks,
-            keys=FixedKeys.of_jwks(jwks, ALGORITHMS),
-            since=_since(stored),
-        )
+        try:
+            with self._store.reading() as session:
+                stored = signing_keys.listed(session, PUBLISHED)
+            published = self._read(stored)
+        except (ValueError, TypeError, KeyError) as error:
+            raise StartRefused(DAMAGED, detail=f"{type(error).__name__}: {error}") from error
         with self._letting_go:
             # A rotation that was told of meanwhile may be newer than what we read: not kept.
             if generation == self._generation:
                 self._published = published
         return published
+
+    def _read(self, stored: Sequence[StoredKey]) -> Published:
+        """Raises StartRefused, and ValueError, TypeError and KeyError for a row that is no key."""
+        current = next((key for key in stored if key.stage == CURRENT), None)
+        if current is None or current.private_key is None:
+            raise StartRefused("There is no signing key: run `flask bootstrap`")
+        jwks = {"keys": [key.public_jwk for key in stored]}
+        keys = FixedKeys.of_jwks(jwks, ALGORITHMS)
+        signer = JwsSigner(current.kid, current.algorithm, self._decrypted(current))
+        known = keys.get(current.kid)
+        if known is None or known.alg != current.algorithm:
+            raise ValueError(f"{current.kid} is published as no key for {current.algorithm}")
+        return Published(signer=signer, jwks=jwks, keys=keys, since=_since(stored))
 
     def ages(self) -> dict[str, float]:
         """Seconds that the oldest key of each stage has been in it, as known here; never waits."""

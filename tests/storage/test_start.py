@@ -111,6 +111,26 @@ def test_the_command_refuses_a_database_that_nobody_serves(spoilt):
     assert "s3cret" not in line
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("private_key = x'00'", "altered"),
+        ("private_key = randomblob(150)", "altered"),
+        ("private_key = NULL", "no signing key"),
+        ("public_jwk = '{}'", "damaged"),
+        ("public_jwk = '[]'", "damaged"),
+        ("public_jwk = 'nonsense'", "damaged"),
+        ("algorithm = 'none'", "damaged"),
+        ("algorithm = 'RS256'", "damaged"),
+        ("created_at = 'yesterday'", "damaged"),
+    ],
+)
+def test_a_corrupt_key_row(spoilt, sql, damage, said):
+    _, environ = spoilt
+    sql(f"UPDATE signing_keys SET {damage} WHERE stage = 'current'")
+    assert said in refusal(environ)
+
+
 # The database ---------------------------------------------------------------------------------
 
 
