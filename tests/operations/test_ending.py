@@ -105,7 +105,7 @@ def test_no_secret_is_in_the_environment_of_a_request(tmp_path, method):
             first = environ_of_a_request(served)
             served.workers()[0].kill()
             # Who takes a dead worker's place is told the secrets too, and forgets them as well.
-            second = eventually(lambda: environ_of_a_request(served), timeout=30)
+            second = eventually(lambda: environ_of_a_request(served), timeout=120, every=0.2)
             grant = {"grant_type": "client_credentials"}
             assert httpx.post(f"{served.url}/oauth/token", data=grant, auth=client).is_success
         finally:
