@@ -86,7 +86,12 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
 def row_hash(row: Mapping[str, Any]) -> bytes:
     """The hash of a row whose details have a canonical form; of the other columns' types all
     values have one."""
-    return sha256(_dumped(document(row))).digest()
+    return hash_of(document(row))
+
+
+def hash_of(document: Mapping[str, Any]) -> bytes:
+    """The same of what ``document`` has made."""
+    return sha256(_dumped(document)).digest()
 
 
 def instant(time: datetime) -> str:

@@ -8,8 +8,7 @@ for the feed; token events have streams of their own, one for each lane (ADR 9).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -20,7 +19,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.errors import Unavailable
-from app.storage.canonical import instant, require_canonical, row_hash, stream_of
+from app.storage.canonical import document, hash_of, require_canonical, stream_of
 from app.storage.models import AuditEventRow, AuditStreamRow
 
 EVENTS: Table = AuditEventRow.__table__  # type: ignore[assignment]
@@ -93,14 +92,15 @@ def _append(
     connection: Connection, placed: Sequence[tuple[str, Mapping[str, Any]]], heads: Heads
 ) -> None:
     ends = {stream: (row.sequence, row.head_hash) for stream, row in heads.items()}
-    rows = []
+    rows: list[tuple[dict[str, Any], str]] = []
     for stream, event in placed:
         sequence, previous = ends[stream]
         sequence += 1
         row = {**event, "stream": stream, "sequence": sequence, "previous_hash": previous}
-        row["hash"] = row_hash(row)
+        hashed = document(row)
+        row["hash"] = hash_of(hashed)
         ends[stream] = (sequence, row["hash"])
-        rows.append(row)
+        rows.append((row, hashed["time"]))
     try:
         _insert(connection, rows)
     except IntegrityError as error:
@@ -127,13 +127,16 @@ def _is_misplaced(error: IntegrityError) -> bool:
     return "stream" in where and "sequence" in where
 
 
-def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def _insert(connection: Connection, rows: Sequence[tuple[Mapping[str, Any], str]]) -> None:
+    """``rows``, each with its time as it was hashed."""
     if len(rows) < MANY:
-        connection.execute(insert(EVENTS), rows)
+        connection.execute(insert(EVENTS), [row for row, _ in rows])
     elif connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_INSERT, [_written(row, _sqlite_time) for row in rows])
+        # As SQLAlchemy writes times there.
+        written = [_written(row, f"{time[:10]} {time[11:-1]}") for row, time in rows]
+        connection.exec_driver_sql(_INSERT, written)
     else:
-        _copy(connection, [_written(row, lambda time: time) for row in rows])
+        _copy(connection, (_written(row, time) for row, time in rows))
 
 
 def _copy(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
@@ -149,14 +152,10 @@ def _copy(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
         ) from error
 
 
-def _written(row: Mapping[str, Any], time: Callable[[datetime], Any]) -> tuple[Any, ...]:
+def _written(row: Mapping[str, Any], time: str) -> tuple[Any, ...]:
     details = orjson.dumps(row["details"]).decode()
-    values: tuple[Any, ...] = _IN_ORDER({**row, "time": time(row["time"]), "details": details})
+    values: tuple[Any, ...] = _IN_ORDER({**row, "time": time, "details": details})
     return values
-
-
-def _sqlite_time(time: datetime) -> str:
-    return instant(time)[:-1].replace("T", " ")
 
 
 _NAMES = EVENTS.c.keys()
