@@ -1,8 +1,8 @@
-"""Why does this key not work? Each rule by itself, for the key's owner (S1-25, S2-73)."""
+"""Why does this key not work? Each rule by itself, for the key's owner (S1-25, S2-67, S2-73)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.admin.desk import Desk
@@ -10,15 +10,31 @@ from app.admin.rights import reach, require
 from app.apikeys.values import ApiKeyView, status_at, view
 from app.builtin import KEYS_READ
 from app.errors import NotFound
-from app.key_templates import key_template
-from app.records import ACTIVE, Actor
-from app.storage import api_keys, organizations
-from app.storage.models import ApiKeyRow, OrganizationRow
+from app.key_templates import key_templates
+from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED, Actor
+from app.storage import api_keys, organizations, plans
+from app.storage.models import ApiKeyRow, OrganizationRow, PlanRow
 from keyturn.apikey import KeyTemplate, key_digest
-from keyturn.errors import BadChecksum, MalformedKey, Reason, RestrictionRefused
+from keyturn.bearer import read_credential
+from keyturn.errors import BadChecksum, CredentialRefused, MalformedKey, Reason, RestrictionRefused
 from keyturn.restrictions import Restrictions
 
 MAX_LENGTH = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """The request in which it shall work; what is not named is not asked."""
+
+    ip: str | None = None
+    origin: str | None = None
+    environment: str | None = None
+    """That of the API."""
+    scopes: Sequence[str] = ()
+    """Those that the route needs."""
+
+
+ANYWHERE = Situation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +58,8 @@ class Inspection:
         return all(check.passed is not False for check in self.checks)
 
 
-def inspect(
-    desk: Desk,
-    actor: Actor,
-    key: str,
-    *,
-    ip: str | None = None,
-    origin: str | None = None,
-) -> Inspection:
-    """Take a key apart as a request from there would. Raises Forbidden, Unavailable.
+def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> Inspection:
+    """Take a key apart as a request in that situation would. Raises Forbidden, Unavailable.
 
     Another organization's key is as unknown as one that never was.
     """
@@ -61,22 +70,31 @@ def inspect(
         row = api_keys.by_digest(session, key_digest(key))
         owner = organizations.get(session, row.organization_id) if row is not None else None
         if row is None or owner is None or not _reaches(actor, row):
-            template = key_template(desk.settings.key_prefix, ("live", "test"), {})
-            checks = (*_form(template, key), Check("known", False, _UNKNOWN))
+            own = organizations.existing(session, actor.organization_id)
+            checks = (*_form(_templates(desk, own), key), Check("known", False, _UNKNOWN))
             return Inspection(checks, None)
-        template = key_template(desk.settings.key_prefix, owner.environments, owner.key_template)
+        plan = plans.get(session, owner.plan_id) if owner.plan_id else None
         shown = view(owner, row, desk.clock())
         checks = (
-            *_form(template, key),
+            *_form(_templates(desk, owner), key),
             Check("known", True, f"{row.id}, {row.name}"),
             *_standing(owner, row, status_at(row, desk.clock())),
-            _restriction("network", Reason.IP_NOT_ALLOWED, shown, ip, origin),
-            _restriction("domain", Reason.ORIGIN_MISMATCH, shown, ip, origin),
+            _environment(owner, row, asked.environment),
+            _restriction("network", Reason.IP_NOT_ALLOWED, shown, asked),
+            _restriction("domain", Reason.ORIGIN_MISMATCH, shown, asked),
+            _scopes(shown, asked.scopes),
+            _limits(shown, plan),
         )
         return Inspection(checks, shown)
 
 
 _UNKNOWN = "no such key: mistyped in its secret, of another installation, or invented"
+
+
+def _templates(desk: Desk, owner: OrganizationRow) -> tuple[KeyTemplate, ...]:
+    return key_templates(
+        desk.settings.key_prefix, owner.environments, owner.key_template, owner.former_key_templates
+    )
 
 
 def _reaches(actor: Actor, row: ApiKeyRow) -> bool:
@@ -87,44 +105,83 @@ def _reaches(actor: Actor, row: ApiKeyRow) -> bool:
     return True
 
 
-def _form(template: KeyTemplate, key: str) -> Iterator[Check]:
+def _form(templates: Sequence[KeyTemplate], key: str) -> Iterator[Check]:
     try:
-        template.read(key)
-    except BadChecksum:
+        right = read_credential(f"Bearer {key}") == key
+    except CredentialRefused:
+        right = False
+    wrong = "has characters that no header takes: send the key alone, without quotes or line ends"
+    yield Check("header", right, "can be sent as `Authorization: Bearer …`" if right else wrong)
+    slips = []
+    for number, template in enumerate(templates):
+        try:
+            template.read(key)
+        except MalformedKey as slip:
+            slips.append(slip)
+            continue
+        yield Check("format", True, "right" if number == 0 else "right, of a former template")
+        checked = template.checksum != "none"
+        yield Check("checksum", checked or None, "fits" if checked else "such keys have none")
+        return
+    if any(isinstance(slip, BadChecksum) for slip in slips):
         yield Check("format", True, "right")
         yield Check("checksum", False, "does not fit: the key is mistyped or cut; copy it whole")
-    except MalformedKey as error:
-        yield Check("format", False, error.detail)
-        yield Check("checksum", None, "not reached")
     else:
-        yield Check("format", True, "right")
-        if template.checksum == "none":
-            yield Check("checksum", None, "such keys have none")
-        else:
-            yield Check("checksum", True, "fits")
+        yield Check("format", False, f"{slips[0].detail}: copy the key whole, with its prefix")
+        yield Check("checksum", None, "not reached")
 
 
 def _standing(owner: OrganizationRow, row: ApiKeyRow, status: str) -> Iterator[Check]:
     does = {
-        "disabled": "disabled: enable it",
-        "expired": f"expired at {row.expires_at}: make a new one",
-        "rotated": f"rotated: use its successor {row.rotated_to}",
-        "revoked": f"revoked at {row.revoked_at}: make a new one",
+        DISABLED: "disabled: enable it",
+        ROTATED: f"rotated: use its successor {row.rotated_to}",
+        REVOKED: f"revoked at {row.revoked_at}: make a new one",
     }
-    yield Check("status", status == ACTIVE, does.get(status, status))
+    yield Check("status", status not in does, does.get(status, "neither disabled nor ended"))
+    if status == EXPIRED:
+        yield Check("expiry", False, f"expired at {row.expires_at}: make a new one")
+    else:
+        says = f"until {row.expires_at}" if row.expires_at else "does not expire"
+        yield Check("expiry", True, says)
     active = owner.status == ACTIVE
     yield Check("organization", active, "active" if active else f"{owner.status}: ask the operator")
-    lives = row.environment is None or row.environment in owner.environments
+
+
+def _environment(owner: OrganizationRow, row: ApiKeyRow, wanted: str | None) -> Check:
     says = row.environment or "none"
-    yield Check("environment", lives, says if lives else f"{says} is no longer the organization's")
+    if row.environment is not None and row.environment not in owner.environments:
+        return Check("environment", False, f"{says} is no longer the organization's")
+    if wanted is not None and row.environment != wanted:
+        return Check("environment", False, f"{says}, not {wanted}: use a key of {wanted}")
+    return Check("environment", True, says)
 
 
-def _restriction(
-    rule: str, reason: Reason, key: ApiKeyView, ip: str | None, origin: str | None
-) -> Check:
+def _scopes(key: ApiKeyView, needed: Sequence[str]) -> Check:
+    held = " ".join(key.scopes) or "none"
+    if not needed:
+        return Check("scopes", None, f"holds {held}")
+    missing = " ".join(sorted(set(needed) - set(key.scopes)))
+    if missing:
+        return Check("scopes", False, f"lacks {missing}: make a key with it; this one holds {held}")
+    return Check("scopes", True, f"holds {' '.join(sorted(set(needed)))}")
+
+
+def _limits(key: ApiKeyView, plan: PlanRow | None) -> Check:
+    own = key.rate_limits or (plan.rate_limits if plan else ())
+    whose = "its own" if key.rate_limits else "its plan's"
+    if not own:
+        return Check("limits", True, "not limited")
+    said = ", ".join(
+        f"{one['limit']}/{one['window']}" + (f" for {one['class']}" if one.get("class") else "")
+        for one in own
+    )
+    return Check("limits", None, f"{whose}: {said}; what is used of them is not asked here")
+
+
+def _restriction(rule: str, reason: Reason, key: ApiKeyView, asked: Situation) -> Check:
     network = reason is Reason.IP_NOT_ALLOWED
     allowed = key.allowed_ips if network else key.allowed_domains
-    seen = ip if network else origin
+    seen = asked.ip if network else asked.origin
     if not allowed:
         return Check(rule, True, "not restricted")
     only = "only from " + ", ".join(allowed)
@@ -132,7 +189,7 @@ def _restriction(
         return Check(rule, None, only)
     bound = Restrictions.of(allowed, ()) if network else Restrictions.of((), allowed)
     try:
-        bound.check(ip, origin)
+        bound.check(asked.ip, asked.origin)
     except RestrictionRefused:
-        return Check(rule, False, f"{only}, not from {seen}")
+        return Check(rule, False, f"{only}, not from {seen}: allow it, or call from there")
     return Check(rule, True, f"{seen} is allowed")

@@ -288,14 +288,25 @@ def enable(key_id: str, org: str | None, json_wanted: bool) -> None:
 @group.command("inspect")
 @click.option("--ip", help="As if it came from this address.")
 @click.option("--origin", help="As if a page of this origin sent it, as https://shop.example.com.")
+@click.option("--environment", help="As if the API were of this environment.")
+@click.option("--needs", multiple=True, metavar="SCOPES", help="As if the route needed these.")
 @as_json
-def inspect(ip: str | None, origin: str | None, json_wanted: bool) -> None:
+def inspect(
+    ip: str | None,
+    origin: str | None,
+    environment: str | None,
+    needs: tuple[str, ...],
+    json_wanted: bool,
+) -> None:
     """Say which rule blocks a key, read from stdin: it is no argument, for arguments are listed.
 
     Exit status 1 when a rule blocks it.
     """
     at = Installation()
-    found = inspection.inspect(at.desk, at.actor, _key_from_stdin(), ip=ip, origin=origin)
+    asked = inspection.Situation(
+        ip=ip, origin=origin, environment=environment, scopes=tokens(needs) or ()
+    )
+    found = inspection.inspect(at.desk, at.actor, _key_from_stdin(), asked)
     if json_wanted:
         print_one(found, True, passed=found.passed)
     else:

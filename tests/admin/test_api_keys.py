@@ -442,7 +442,8 @@ def test_the_inspector_names_each_rule(house, tenant):
     made = make(tenant, allowed_ips=["10.0.0.0/8"], allowed_domains=["*.example.com"])
 
     def blocks(key=made.key, **also):
-        found = inspection.inspect(tenant.desk, tenant.administrator, key, **also)
+        asked = inspection.Situation(**also)
+        found = inspection.inspect(tenant.desk, tenant.administrator, key, asked)
         return [check.rule for check in found.checks if check.passed is False]
 
     good = {"ip": "10.1.2.3", "origin": "https://a.example.com"}

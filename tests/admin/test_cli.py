@@ -94,6 +94,11 @@ def test_a_key_from_creation_to_revocation(flask):
     blocked = flask("key", "inspect", "--ip", "192.0.2.1", stdin=made["key"])
     assert blocked.exit_code == 1
     assert "network" in blocked.stderr
+    blocked = flask("key", "inspect", "--needs", "bookings:write", "--environment", "live",
+                    stdin=made["key"])  # fmt: skip
+    assert blocked.exit_code == 1
+    assert "lacks bookings:write" in blocked.stdout
+    assert "use a key of live" in blocked.stdout
     assert flask("key", "inspect", stdin="").exit_code == 2
     assert flask.json("key", "show", made["id"])["last_four"] == made["key"][-4:]
     changed = flask.json("key", "update", made["id"], "--any-ip", "--no-rate-limit")

@@ -119,6 +119,7 @@ def test_secrets_are_in_the_answers_to_creation_alone(description):
         "SignIn",
         "TokenRequest",
         "PresentedToken",
+        "Inspecting",
     }
     for _, path, operation in description.operations():
         for status, response in operation["responses"].items():

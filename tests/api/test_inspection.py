@@ -1,0 +1,136 @@
+"""The inspector: every rule by itself, for the key's owner (S1-25, S2-67, S2-73)."""
+
+import pytest
+
+GOOD = {
+    "ip": "10.1.2.3",
+    "origin": "https://shop.example.com",
+    "environment": "live",
+    "scopes": ["rooms:read"],
+}
+RULES = [
+    "header", "format", "checksum", "known", "status", "expiry", "organization", "environment",
+    "network", "domain", "scopes", "limits",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def owner(tenant):
+    return tenant()
+
+
+@pytest.fixture
+def key(installation, owner):
+    return installation.api_key(
+        ["rooms:read"],
+        organization=owner.organization_id,
+        allowed_ips=["10.0.0.0/8"],
+        allowed_domains=["*.example.com"],
+    )
+
+
+@pytest.fixture
+def inspect(owner):
+    """``inspect(key, …)``: every line by its rule."""
+
+    def lines(key, by=None, **also):
+        response = (by or owner.admin).post("/v1/api-keys/inspect", json={"key": key, **also})
+        assert response.status_code == 200, response.text
+        body = response.json()
+        found = {one["rule"]: one for one in body["checks"]}
+        assert body["passed"] is (not blocking(found))
+        return found
+
+    return lines
+
+
+def blocking(lines):
+    return [rule for rule, one in lines.items() if one["passed"] is False]
+
+
+@pytest.mark.row("S1-25", "S2-67", "S2-73")
+def test_a_good_key_in_a_good_situation(inspect, key):
+    lines = inspect(key.key, **GOOD)
+    assert list(lines) == RULES
+    assert blocking(lines) == []
+
+
+@pytest.mark.row("S1-25", "S2-67", "S2-68", "S2-73")
+@pytest.mark.parametrize(
+    ("change", "rule", "advice"),
+    [
+        ({"ip": "192.0.2.1"}, "network", "only from 10.0.0.0/8"),
+        ({"origin": "https://example.org"}, "domain", "only from *.example.com"),
+        ({"environment": "test"}, "environment", "use a key of test"),
+        ({"scopes": ["rooms:read", "rooms:write"]}, "scopes", "lacks rooms:write"),
+    ],
+)
+def test_one_thing_that_is_wrong_is_one_line(inspect, key, change, rule, advice):
+    lines = inspect(key.key, **GOOD | change)
+    assert blocking(lines) == [rule]
+    assert advice in lines[rule]["says"]
+
+
+@pytest.mark.row("S1-25")
+@pytest.mark.parametrize(
+    ("spoil", "rules", "advice"),
+    [
+        (
+            lambda key: key[:-1] + ("A" if key[-1] != "A" else "B"),
+            ["checksum", "known"],
+            "mistyped",
+        ),
+        (lambda key: key[:-7], ["format", "known"], "cut before the checksum"),
+        (lambda key: key.removeprefix("kt_"), ["format", "known"], "not of the form kt_"),
+        (lambda key: f'"{key}"', ["header", "format", "known"], "quotes"),
+        (lambda key: f"{key}\n", ["header", "format", "known"], "line ends"),
+        (lambda key: "kt_" + "x" * 16000, ["format", "known"], "longer than"),
+    ],
+)
+def test_a_key_that_is_not_quite_one(inspect, key, spoil, rules, advice):
+    lines = inspect(spoil(key.key), **GOOD)
+    assert blocking(lines) == rules
+    assert advice in lines[rules[0]]["says"]
+
+
+@pytest.mark.parametrize(
+    ("end", "rule", "advice"),
+    [
+        (lambda at, key, org: at.revoke_key(key.id, organization=org), "status", "make a new one"),
+        (
+            lambda at, key, org: at.change_organization(org, key_template={"prefix": "zz"}),
+            None,
+            "of a former template",
+        ),
+    ],
+    ids=["revoked", "another template"],
+)
+def test_what_became_of_it(installation, inspect, owner, key, end, rule, advice):
+    end(installation, key, owner.organization_id)
+    lines = inspect(key.key, **GOOD)
+    assert blocking(lines) == ([rule] if rule else [])
+    assert advice in lines[rule or "format"]["says"]
+    installation.change_organization(owner.organization_id, key_template={})
+
+
+def test_limits_are_shown(installation, inspect, owner):
+    limited = installation.api_key(
+        ["rooms:read"],
+        organization=owner.organization_id,
+        rate_limits=[{"limit": 5, "window": "minute", "class": "widget"}],
+    )
+    assert inspect(limited.key)["limits"]["says"].startswith("its own: 5/minute for widget")
+
+
+def test_a_strangers_key_is_as_unknown_as_one_that_never_was(inspect, key, tenant):
+    other = tenant()
+    assert blocking(inspect(key.key, by=other.admin)) == ["known"]
+    invented = inspect("kt_live_" + "0" * 32 + "_000000", by=other.admin)
+    assert invented["known"] == inspect(key.key, by=other.admin)["known"]
+
+
+def test_the_key_that_was_inspected_is_nowhere(installation, inspect, key, caplog):
+    inspect(key.key)
+    assert key.key not in caplog.text
+    for table in ("audit_events", "api_keys"):
+        assert key.key not in str(installation.rows(f"SELECT * FROM {table}"))
