@@ -63,6 +63,19 @@ def test_the_next_window_begins_at_nothing(engine, clock, request):
     assert counter.hit(name, MINUTE).used == 1
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out(engine, clock, request):
+    """Nor one that was ahead for a moment: what it counted then is no part of this window."""
+    counter = engine()
+    name = request.node.name
+    counter.hit(name, MINUTE)
+    clock.now += 3600
+    counter.hit(name, MINUTE, cost=100)
+    clock.now -= 3600
+    again = counter.hit(name, MINUTE)
+    assert again.used <= 2
+    assert clock.now < again.ends_at <= clock.now + MINUTE
+
+
 def test_n_lets_n_pass_whoever_asks(engine, request):
     counters = [engine(), engine()]
     name = request.node.name

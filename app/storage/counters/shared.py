@@ -62,7 +62,8 @@ class SharedCounter:
         free, free_ends = first, LARGEST
         for offset in range(first, first + BUCKET * SLOT.size, SLOT.size):
             found, found_ends, count = SLOT.unpack_from(table, offset)
-            if found == identity and found_ends > now:
+            # One that ends after the window now begun is of a clock that was set back since.
+            if found == identity and now < found_ends <= ends:
                 total = min(count + cost, LARGEST)
                 SLOT.pack_into(table, offset, identity, found_ends, total)
                 return Count(total, found_ends)
