@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from keyturn.profiles import DEFAULT_PROFILE
+from keyturn.restrictions import Restrictions
 from keyturn.scope import Catalogue, Grant, ScopeSet
 
 ACTIVE = "active"
@@ -16,6 +17,9 @@ SUSPENDED = "suspended"
 EXPIRED = "expired"
 ROTATED = "rotated"
 REVOKED = "revoked"
+
+ALLOW = "allow"
+DENY = "deny"
 
 WINDOWS: Mapping[str, int] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 """Seconds."""
@@ -91,6 +95,19 @@ class ApiKey:
     rotated_to: str | None = None
     allowed_ips: tuple[str, ...] = ()
     allowed_domains: tuple[str, ...] = ()
+    missing_origin: str = DENY
+    """What a key that is bound to domains does without an Origin: ``allow`` or ``deny``."""
+    is_exposed: bool = False
+    """Seen where others could read it, and told to its owner."""
+
+    @property
+    def restrictions(self) -> Restrictions:
+        """From where it may be used."""
+        return Restrictions.of(
+            self.allowed_ips,
+            self.allowed_domains,
+            allow_missing_origin=self.missing_origin == ALLOW,
+        )
 
     def status_at(self, now: datetime) -> str:
         """The stored status, or what it has become: ``rotated`` at the end of a grace (C-5),

@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
 from app.admin.desk import Desk
-from app.apikeys import schedule
+from app.apikeys import exposure, schedule
 from app.background import Background
 from app.crypto.master_key import MasterKey, read_master_key
 from app.oauth import metadata as paths
@@ -139,7 +139,15 @@ def wire(settings: Settings, engine: Any) -> Services:
         GRANTS,
     )
     server.register_endpoint(
-        Introspection(settings, directory, client_auth, credentials, journal, tally)  # RFC 7662
+        Introspection(  # RFC 7662
+            settings,
+            directory,
+            client_auth,
+            credentials,
+            journal,
+            tally,
+            partial(exposure.flag, store),
+        )
     )
     server.register_endpoint(Revocation(client_auth, credentials, store))  # RFC 7009
     shipper, reporter = Shipper(file, store), Reporter(settings)

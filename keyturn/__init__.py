@@ -35,6 +35,7 @@ from keyturn.bearer import Verifier
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import (
     BadChecksum,
+    CredentialExposed,
     CredentialMalformed,
     CredentialMissing,
     CredentialRefused,
@@ -51,6 +52,7 @@ from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
 from keyturn.principal import Principal
 from keyturn.profiles import PROFILES, Failure, present
+from keyturn.proxies import Proxies
 from keyturn.restrictions import Restrictions
 from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
 from keyturn.verify import TokenVerifier
@@ -68,6 +70,7 @@ __all__ = [
     "AccessTokenClaims",
     "BadChecksum",
     "Catalogue",
+    "CredentialExposed",
     "CredentialMalformed",
     "CredentialMissing",
     "CredentialRefused",
@@ -85,6 +88,7 @@ __all__ = [
     "KeyturnError",
     "MalformedKey",
     "Principal",
+    "Proxies",
     "Reason",
     "RestrictionRefused",
     "Restrictions",

@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate
+from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
 from keyturn.claims import accepted_audiences, meant_for
 from keyturn.discovery import Discovery
 from keyturn.errors import (
     BadChecksum,
+    CredentialExposed,
     CredentialMalformed,
     CredentialMissing,
     InvalidToken,
     MalformedKey,
     Reason,
+    VerifierUnavailable,
 )
+from keyturn.exposure import credential_in_url, is_whole_key
 from keyturn.fetch import DEFAULT_TIMEOUT, Fetch, require_safe_url
 from keyturn.introspect import Introspection, Introspector
 from keyturn.jwk import DEFAULT_ALGORITHMS
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
 _MAX_HEADER = MAX_TOKEN_LENGTH + 64
 _MAX_OPAQUE_KEY = 512
+_MAX_TOLD = 1_000
 # One scheme, spaces, one token68 and nothing else (RFC 6750 §2.1). The scheme in any case (RFC 9110
 # §11.1). No control character, comma or second token fits.
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
@@ -112,18 +117,21 @@ class Verifier:
             leeway=leeway,
             clock=clock,
         )
+        self._introspector: Introspector | None = None
+        self._told: frozenset[bytes] = frozenset()
         self._verdicts: Verdicts | None = None
         if client_id is not None and client_secret is not None:
             endpoint = introspection_endpoint
             if endpoint is not None:
                 require_safe_url(endpoint, "introspection_endpoint")
+            self._introspector = Introspector(
+                (lambda: endpoint) if endpoint else discovery.introspection_endpoint,
+                client_id,
+                client_secret,
+                self._fetch,
+            )
             self._verdicts = Verdicts(
-                Introspector(
-                    (lambda: endpoint) if endpoint else discovery.introspection_endpoint,
-                    client_id,
-                    client_secret,
-                    self._fetch,
-                ).ask,
+                self._introspector.ask,
                 max_staleness,
                 patience=2 * timeout,
                 monotonic=monotonic,
@@ -136,14 +144,24 @@ class Verifier:
         ip: str | IPAddress | None = None,
         origin: str | None = None,
         required_scope: str = "",
+        url: str = "",
+        is_secure: bool | None = None,
     ) -> Principal:
         """Who presents this Authorization header. Raises CredentialRefused.
 
         `ip` is the caller's address as far as it can be believed, `origin` the Origin header: a key
         that is bound to networks or domains is refused when they are not given. `required_scope` is
-        one scope or several, separated by spaces.
+        one scope or several, separated by spaces. `url` is the path with its query: whatever has a
+        credential in it is refused. `is_secure` says whether the request came by https; None: that
+        is not known, and not asked. The issuer is told of an API key refused for either, so that
+        its owner learns of it.
         """
+        exposed = credential_in_url(url, self._templates) if url else None
+        if exposed is not None:
+            self._exposed(exposed, Reason.IN_QUERY)
         credential = read_credential(authorization)
+        if is_secure is False:
+            self._exposed(credential, Reason.INSECURE_TRANSPORT)
         # A JWS has two dots, our keys have none; whatever has more is no token of ours.
         if credential.count(".") == 2:
             principal = self._of_token(credential)
@@ -156,6 +174,16 @@ class Verifier:
     def close(self) -> None:
         """Close the connections to the issuer."""
         self._fetch.close()
+
+    def _exposed(self, credential: str, reason: Reason) -> NoReturn:
+        if self._introspector is not None and is_whole_key(credential, self._templates):
+            digest = key_digest(credential)
+            if digest not in self._told:
+                known = self._told if len(self._told) < _MAX_TOLD else frozenset()
+                self._told = known | {digest}
+                with suppress(VerifierUnavailable):
+                    self._introspector.ask(credential, exposed=str(reason))
+        raise CredentialExposed(reason)
 
     def _of_token(self, token: str) -> Principal:
         claims = self._tokens.verify(token)

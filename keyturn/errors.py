@@ -207,6 +207,28 @@ class RestrictionRefused(CredentialRefused):
         self.code = str(reason)  # type: ignore[misc]
 
 
+class CredentialExposed(CredentialRefused):
+    """A credential where others can read it: in a URL, or over plain HTTP. It is refused whatever
+    it is, so the cause tells nobody anything; its owner should replace it.
+
+    >>> refused = CredentialExposed(Reason.IN_QUERY)
+    >>> refused.status, refused.code, str(refused)
+    (401, 'in_query', 'Credentials are taken from the Authorization header only, never from a URL')
+    """
+
+    error = None
+
+    def __init__(self, reason: Reason, *, detail: str = "") -> None:
+        super().__init__(reason, _EXPOSED[reason], detail=detail)
+        self.code = str(reason)  # type: ignore[misc]
+
+
+_EXPOSED = {
+    Reason.IN_QUERY: "Credentials are taken from the Authorization header only, never from a URL",
+    Reason.INSECURE_TRANSPORT: "Credentials are taken over https only",
+}
+
+
 class VerifierUnavailable(CredentialRefused):
     """Nobody can say now whether the credential is valid: 503, kept apart from 401, and no
     challenge.

@@ -26,6 +26,7 @@ from keyturn.bearer import Verifier
 from keyturn.errors import CredentialRefused
 from keyturn.principal import Principal
 from keyturn.profiles import DEFAULT_PROFILE, PROFILES, Failure, present
+from keyturn.proxies import Proxies
 
 log = logging.getLogger("keyturn")
 _TOLD = "keyturn"
@@ -45,12 +46,15 @@ current_principal: Principal = cast(Principal, LocalProxy(_principal))
 """Who presents the current request; RuntimeError where nothing was verified."""
 
 
-def require_scope(verifier: Verifier, *scopes: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def require_scope(
+    verifier: Verifier, *scopes: str, proxies: Proxies | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a request through to the view if its credential holds all these scopes; none: any valid
     one.
 
-    Raises CredentialRefused, which `register_refusals` turns into an answer. The caller's address
-    is `request.remote_addr`: behind a proxy, tell Flask how many to trust (werkzeug's ProxyFix).
+    Raises CredentialRefused, which `register_refusals` turns into an answer. With `proxies` the
+    caller's address is what they say of it, and https is required; `Proxies()` where the app is
+    reached directly. Without, the address is `request.remote_addr`, and plain HTTP is taken.
     """
     required = " ".join(scopes)
 
@@ -59,15 +63,27 @@ def require_scope(verifier: Verifier, *scopes: str) -> Callable[[Callable[P, R]]
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             g.keyturn_principal = verifier.verify(
                 request.headers.get("Authorization"),
-                ip=request.remote_addr,
                 origin=request.headers.get("Origin"),
                 required_scope=required,
+                url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
+                **_seen_by(proxies),
             )
             return cast(R, current_app.ensure_sync(view)(*args, **kwargs))
 
         return guarded
 
     return guard
+
+
+def _seen_by(proxies: Proxies | None) -> dict[str, Any]:
+    peer = request.remote_addr
+    if proxies is None:
+        return {"ip": peer}
+    headers = request.headers
+    return {
+        "ip": proxies.client_address(peer, headers.get("X-Forwarded-For", "")),
+        "is_secure": proxies.is_secure(peer, request.scheme, headers.get("X-Forwarded-Proto", "")),
+    }
 
 
 def register_refusals(

@@ -70,7 +70,9 @@ class Introspection:
             org=wire.optional_text(members, "org"),
             env=wire.optional_text(members, "env"),
             restrictions=Restrictions.of(
-                wire.texts(members, "allowed_ips"), wire.texts(members, "allowed_domains")
+                wire.texts(members, "allowed_ips"),
+                wire.texts(members, "allowed_domains"),
+                allow_missing_origin=wire.optional_text(members, "missing_origin") == "allow",
             ),
             raw=members,
         )
@@ -88,16 +90,20 @@ class Introspector:
         pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
         self._authorization = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
 
-    def ask(self, credential: str) -> Introspection | Reason:
+    def ask(self, credential: str, exposed: str | None = None) -> Introspection | Reason:
         """Why not, when it is inactive. Raises VerifierUnavailable when nobody can say.
 
+        `exposed` tells the issuer that the credential was seen where others can read it.
         A 401 is about us, not about the credential: our settings are wrong, and the caller who
         presented it must not be told to get another one.
         """
         try:
             url = self._endpoint()
             headers = {"authorization": self._authorization}
-            answer = self._fetch.post(url, {"token": credential, "include_reason": "true"}, headers)
+            form = {"token": credential, "include_reason": "true"}
+            if exposed is not None:
+                form["exposed"] = exposed
+            answer = self._fetch.post(url, form, headers)
             if answer.status == 200:
                 return Introspection.read(answer.body)
         except (FetchFailed, wire.Unreadable, InvalidScope) as error:

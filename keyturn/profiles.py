@@ -130,6 +130,7 @@ def _problem(failure: Failure) -> dict[str, Any]:
 _OAUTH_INVALID = "The access token or API key is missing or not valid"
 _FORBIDDEN = ("insufficient_scope", "origin_mismatch", "ip_not_allowed")
 _UNAUTHORIZED = ("missing", "malformed", "invalid_token")
+_EXPOSED = ("in_query", "insecure_transport")
 _TOO_MANY = ("rate_limited", "quota_exceeded")
 
 
@@ -138,7 +139,8 @@ def _all(codes: Sequence[str], *words: Any) -> dict[str, Wording]:
 
 
 _BOOKINGSCHEDULER = {
-    "missing": Wording(
+    **_all(
+        ("missing", *_EXPOSED),
         401,
         "UNAUTHORIZED",
         "No API key provided. Include your API key in the Authorization header.",
@@ -173,7 +175,12 @@ _RESERVEKIT = {
     **_all(_TOO_MANY, 429, "rate_limited", "Too Many Requests"),
 }
 _EXPERIENCELOCAL = {
-    **_all(_UNAUTHORIZED, 401, "unauthorized", "Your API key is invalid, revoked, or missing."),
+    **_all(
+        (*_UNAUTHORIZED, *_EXPOSED),
+        401,
+        "unauthorized",
+        "Your API key is invalid, revoked, or missing.",
+    ),
     **_all(
         _FORBIDDEN,
         403,
@@ -183,12 +190,14 @@ _EXPERIENCELOCAL = {
     **_all(_TOO_MANY, 429, "rate_limited", "You've exceeded the rate limit for this key."),
 }
 _ASTROCAL = {
-    **_all(_UNAUTHORIZED, 401, "unauthorized", "Missing or invalid Authorization header"),
+    **_all(
+        (*_UNAUTHORIZED, *_EXPOSED), 401, "unauthorized", "Missing or invalid Authorization header"
+    ),
     **_all(_FORBIDDEN, 403, "forbidden", "This API key may not do that"),
 }
 # RFC 6750 §3.1 has three codes for resources; the rest is as RFC 6749 names such things.
 _OAUTH = {
-    **_all(("missing", "malformed"), 401, "invalid_token", _OAUTH_INVALID),
+    **_all(("missing", "malformed", *_EXPOSED), 401, "invalid_token", _OAUTH_INVALID),
     **_all(
         ("origin_mismatch", "ip_not_allowed"),
         403,

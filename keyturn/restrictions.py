@@ -29,15 +29,22 @@ class Restrictions:
     networks: tuple[IPNetwork | None, ...] = ()
     """None stands for an entry that could not be read: it restricts, and matches nothing."""
     domains: tuple[str, ...] = ()
+    allow_missing_origin: bool = False
+    """Whether a key that is bound to domains may be used without an Origin, as servers do."""
 
     @classmethod
     def of(
-        cls, allowed_ips: Iterable[str] = (), allowed_domains: Iterable[str] = ()
+        cls,
+        allowed_ips: Iterable[str] = (),
+        allowed_domains: Iterable[str] = (),
+        *,
+        allow_missing_origin: bool = False,
     ) -> Restrictions:
         """From addresses or CIDR ranges, and host names or `*.` patterns."""
         return cls(
             tuple(map(_network, allowed_ips)),
             tuple(domain.lower().rstrip(".") for domain in allowed_domains),
+            allow_missing_origin,
         )
 
     def check(
@@ -50,8 +57,10 @@ class Restrictions:
         """Raises RestrictionRefused; an address or origin that is not known is not allowed.
 
         `origin` proves something about browsers only: any other caller sends what it likes.
-        `allow_missing_origin` is for keys of servers, which send none.
+        `allow_missing_origin` is for keys of servers, which send none; where the key's own is
+        False.
         """
+        allow_missing_origin = allow_missing_origin or self.allow_missing_origin
         if self.networks and not self._within(ip):
             raise RestrictionRefused(Reason.IP_NOT_ALLOWED, detail=f"from {ip!a}")
         if self.domains and not (origin is None and allow_missing_origin):

@@ -21,6 +21,9 @@ from app.apikeys.endings import MAX_MAKER
 from app.apikeys.keys import locked, new_key, record
 from app.apikeys.policies import DUE, LONGEST, OVERDUE, ROTATIONS, KeyPolicy
 from app.apikeys.rules import (
+    BINDINGS,
+    MISSING_ORIGIN,
+    default_missing_origin,
     own_scopes,
     require_own_limits,
     require_publishable,
@@ -74,11 +77,16 @@ def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
             "preset": new.preset,
             "allowed_ips": read_networks(new.allowed_ips),
             "allowed_domains": read_domains(new.allowed_domains),
+            "missing_origin": fields.one_of(
+                new.missing_origin or default_missing_origin(owner, new.kind),
+                MISSING_ORIGIN,
+                "missing_origin",
+            ),
             "rate_limits": read_rate_limits(new.rate_limits),
             "expires_at": within_own_life(work, expires_at),
             "created_by": actor.id,
         }
-        require_publishable(organization, values["kind"], flat, values["allowed_domains"])
+        require_publishable(organization, values["kind"], flat, values)
         require_own_limits(work, owner, values["rate_limits"])
         require_room(work, owner)
         row, key = new_key(desk, work, owner, values)
@@ -182,8 +190,8 @@ def update(
         if status_at(row, work.now) not in (ACTIVE, DISABLED):
             raise Conflict(f"The key is {status_at(row, work.now)}")
         organization = organizations.record(work.session, owner)
-        domains = values.get("allowed_domains", row.allowed_domains)
-        require_publishable(organization, row.kind, ScopeSet.of(row.scopes), domains)
+        bound = {name: values.get(name, getattr(row, name)) for name in BINDINGS}
+        require_publishable(organization, row.kind, ScopeSet.of(row.scopes), bound)
         if values.get("rate_limits", row.rate_limits) != row.rate_limits:
             require_own_limits(work, owner, values["rate_limits"])
         changed = rows.put(row, values)
@@ -201,6 +209,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
         "description": fields.description,
         "allowed_ips": read_networks,
         "allowed_domains": read_domains,
+        "missing_origin": lambda said: fields.one_of(said, MISSING_ORIGIN, "missing_origin"),
         "rate_limits": read_rate_limits,
         "status": lambda status: fields.one_of(status, (ACTIVE, DISABLED), "status"),
     }

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from app.apikeys.values import PUBLISHABLE
 from app.errors import Forbidden, Invalid, PlanLimit
-from app.records import Actor, Organization
+from app.records import ALLOW, DENY, Actor, Organization
 from app.storage import api_keys, plans
 from app.storage.models import OrganizationRow
 from app.storage.store import Transaction
 from keyturn.scope import ScopeSet
 
 DAY = 86400
+MISSING_ORIGIN = (ALLOW, DENY)
+BINDINGS = ("allowed_domains", "missing_origin")
+"""What a publishable key may not do without."""
 
 
 def default_grace(owner: OrganizationRow) -> int:
@@ -38,14 +42,21 @@ def within_own_life(work: Transaction, expires_at: datetime | None) -> datetime 
     return expires_at or own.expires_at
 
 
+def default_missing_origin(owner: OrganizationRow, kind: str) -> str:
+    """What a key bound to domains does without an Origin when nothing is said (C-9)."""
+    return ALLOW if owner.profile == "reservekit" and kind != PUBLISHABLE else DENY
+
+
 def require_publishable(
-    organization: Organization, kind: str, scopes: ScopeSet, domains: list[str]
+    organization: Organization, kind: str, scopes: ScopeSet, bound: Mapping[str, Any]
 ) -> None:
     """A key that stands in a web page is bound to its domains and to public scopes (C-6)."""
     if kind != PUBLISHABLE:
         return
-    if not domains:
+    if not bound["allowed_domains"]:
         raise Invalid("A publishable key needs a domain", field="allowed_domains")
+    if bound["missing_origin"] == ALLOW:
+        raise Invalid("Pages that use a publishable key send an Origin", field="missing_origin")
     declared = organization.catalogue.scopes
     private = [one for one in scopes if one not in declared or not declared[one].public]
     if private:

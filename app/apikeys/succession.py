@@ -32,6 +32,7 @@ _INHERITED = (
     "preset",
     "allowed_ips",
     "allowed_domains",
+    "missing_origin",
     "rate_limits",
     "expires_at",
     "created_by",

@@ -11,7 +11,7 @@ from app.admin.changes import UNSET, Unset
 from app.admin.rate_limits import RateLimitInput
 from app.admin.rows import view_of
 from app.apikeys.policies import KeyPolicy
-from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED
+from app.records import ACTIVE, DENY, DISABLED, EXPIRED, REVOKED, ROTATED
 from app.storage.directory import api_key_record
 from app.storage.models import ApiKeyRow, OrganizationRow
 
@@ -37,6 +37,8 @@ class NewApiKey:
     """Addresses and CIDR ranges; none: from anywhere."""
     allowed_domains: Sequence[str] = ()
     """Hosts and ``*.host``; none: any origin. A publishable key needs one."""
+    missing_origin: str | None = None
+    """``allow`` or ``deny``; None: as the organization's profile has it."""
     rate_limits: Sequence[RateLimitInput] = ()
     expires_at: datetime | None = None
     expires_in: int | None = None
@@ -51,6 +53,7 @@ class ApiKeyChanges:
     description: str | Unset = UNSET
     allowed_ips: Sequence[str] | Unset = UNSET
     allowed_domains: Sequence[str] | Unset = UNSET
+    missing_origin: str | Unset = UNSET
     rate_limits: Sequence[RateLimitInput] | Unset = UNSET
     status: str | Unset = UNSET
     """``active`` or ``disabled``: whether it opens anything."""
@@ -84,6 +87,7 @@ class ApiKeyView:
     preset: str | None
     allowed_ips: tuple[str, ...]
     allowed_domains: tuple[str, ...]
+    missing_origin: str
     rate_limits: tuple[Mapping[str, Any], ...]
     status: str
     prefix: str
@@ -91,6 +95,10 @@ class ApiKeyView:
     expires_at: datetime | None
     revoked_at: datetime | None
     revoked_reason: str | None
+    exposed_at: datetime | None
+    """When it was first seen where others can read it; such a key should be replaced."""
+    exposed_by: str | None
+    """How: ``in_query`` or ``insecure_transport``."""
     created_at: datetime
     created_by: str | None
     updated_at: datetime
@@ -124,6 +132,7 @@ def view(owner: OrganizationRow, row: ApiKeyRow, now: datetime) -> ApiKeyView:
         ApiKeyView,
         row,
         status=status,
+        missing_origin=row.missing_origin or DENY,
         in_grace=in_grace,
         rotate_by=rotate_by,
         rotation=KeyPolicy.of(owner).rotation(row.created_at, now) if rotate_by else None,

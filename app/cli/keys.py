@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.apikeys import endings, inspection, lifecycle, succession
 from app.apikeys.policies import ROTATIONS
+from app.apikeys.rules import MISSING_ORIGIN
 from app.apikeys.values import KINDS, STATUSES, ApiKeyChanges, ApiKeyFilter, NewApiKey
 from app.cli.terminal import (
     DURATION,
@@ -51,6 +52,7 @@ def register(app: Flask) -> None:
 @click.option("--expires-in", type=DURATION, help="Its life, as 90d. Default: for ever.")
 @click.option("--allow-ip", multiple=True, metavar="CIDR", help="From there only.")
 @click.option("--allow-domain", multiple=True, metavar="HOST", help="For pages of HOST or *.HOST.")
+@click.option("--missing-origin", type=click.Choice(MISSING_ORIGIN), help="Used without one.")
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
 @as_json
 def create(
@@ -64,6 +66,7 @@ def create(
     expires_in: int | None,
     allow_ip: tuple[str, ...],
     allow_domain: tuple[str, ...],
+    missing_origin: str | None,
     rate_limit: tuple[str, ...],
     json_wanted: bool,
 ) -> None:
@@ -83,6 +86,7 @@ def create(
             expires_in=expires_in,
             allowed_ips=allow_ip,
             allowed_domains=allow_domain,
+            missing_origin=missing_origin,
             rate_limits=rate_limit,
         ),
     )
@@ -154,6 +158,7 @@ def show(key_id: str, org: str | None, json_wanted: bool) -> None:
 @click.option("--any-ip", is_flag=True, help="From anywhere.")
 @click.option("--allow-domain", multiple=True, metavar="HOST", help="For these pages, from now on.")
 @click.option("--any-domain", is_flag=True, help="For any page.")
+@click.option("--missing-origin", type=click.Choice(MISSING_ORIGIN), help="Used without one.")
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
 @click.option("--no-rate-limit", is_flag=True, help="No limits of its own.")
 @as_json
@@ -166,6 +171,7 @@ def update(
     any_ip: bool,
     allow_domain: tuple[str, ...],
     any_domain: bool,
+    missing_origin: str | None,
     rate_limit: tuple[str, ...],
     no_rate_limit: bool,
     json_wanted: bool,
@@ -177,6 +183,7 @@ def update(
         description=given(description),
         allowed_ips=replaced(allow_ip, any_ip),
         allowed_domains=replaced(allow_domain, any_domain),
+        missing_origin=given(missing_origin),
         rate_limits=replaced(rate_limit, no_rate_limit),
     )
     if changes == ApiKeyChanges():

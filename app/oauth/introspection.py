@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
@@ -14,11 +15,16 @@ from app.oauth.credentials import Credentials, FoundKey, FoundToken
 from app.oauth.request import OAuthRequest
 from app.observe.tally import Tally
 from app.policy.decide import owners
-from app.records import Client, Organization
+from app.records import ApiKey, Client, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.journal import TokenJournal
-from keyturn.errors import InvalidToken
+from keyturn.errors import InvalidToken, Reason
+
+EXPOSURES = (Reason.IN_QUERY, Reason.INSECURE_TRANSPORT)
+
+Flag = Callable[[ApiKey, bytes, str, Origin], None]
+"""Marks a key that was seen where others can read it."""
 
 INACTIVE: dict[str, Any] = {"active": False}
 """All that is said of a token that is unknown, over, revoked or another organization's (§2.2)."""
@@ -35,6 +41,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         credentials: Credentials,
         journal: TokenJournal,
         tally: Tally,
+        flag: Flag,
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -43,6 +50,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         self._credentials = credentials
         self._journal = journal
         self._tally = tally
+        self._flag = flag
 
     def create_endpoint_response(self, request: OAuthRequest) -> tuple[int, dict[str, Any], None]:
         client, _ = self._client_auth.authenticate(request, time.time())
@@ -64,6 +72,10 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         self._tally.verified(kind, "active")
         if isinstance(found, FoundToken):
             return 200, self._token(found), None
+        if (how := request.form.get("exposed")) in EXPOSURES:
+            # Our own parameter (§2.1 allows them): the resource server refused it, and tells us.
+            self._flag(found.key, found.digest, how, request.origin)
+            return 200, self._api_key(found), None
         self._journal.key_used(found.key, client, request.origin)
         return 200, self._api_key(found), None
 
@@ -117,4 +129,5 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             answer["allowed_ips"] = list(key.allowed_ips)
         if key.allowed_domains:
             answer["allowed_domains"] = list(key.allowed_domains)
+            answer["missing_origin"] = key.missing_origin
         return answer

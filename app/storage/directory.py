@@ -17,7 +17,7 @@ from sqlalchemy import Row, Text, cast, select
 
 from app.key_templates import key_templates
 from app.observe.tally import HitRate
-from app.records import ApiKey, Client, ClientSecret, Organization
+from app.records import DENY, ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
 from app.storage.feed import Feed
 from app.storage.memory import Recent
@@ -243,6 +243,8 @@ def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
         rotated_to=row.rotated_to,
         allowed_ips=tuple(row.allowed_ips),
         allowed_domains=tuple(row.allowed_domains),
+        missing_origin=row.missing_origin or DENY,
+        is_exposed=row.exposed_at is not None,
     )
 
 

@@ -40,6 +40,7 @@ def mount(app: OpenAPI) -> None:
         REQUEST_ID.set(g.request_id)
         BEGAN.set(perf_counter())
         g.origin = proxies.origin(request.environ, g.request_id)
+        g.is_secure = proxies.is_secure(request.environ)
 
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:

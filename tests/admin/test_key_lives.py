@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.admin import scopes
 from app.admin.rights import LIVE
+from app.admin.scopes import NewScope
 from app.apikeys import endings, lifecycle, policies, schedule, succession
 from app.apikeys.policies import KeyPolicy, KeyPolicyChanges
-from app.apikeys.values import ApiKeyFilter, NewApiKey
+from app.apikeys.values import ApiKeyChanges, ApiKeyFilter, NewApiKey
 from app.errors import Conflict, Forbidden, Invalid, PlanLimit
 from app.storage.models import ApiKeyRow
 from app.storage.store import Store
@@ -280,3 +282,26 @@ def test_that_somebody_looked_is_remembered(house, tenant):
     house.services.shipper.ship_now()
     [event] = tenant.events("api_key.viewed")
     assert (event.target_id, event.actor_id) == (key, tenant.administrator.id)
+
+
+# Without an Origin -------------------------------------------------------------------------
+
+
+@pytest.mark.row("C-9")
+def test_a_key_says_what_it_does_without_an_origin(house, tenant):
+    scopes.add(tenant.desk, tenant.administrator, NewScope(name="rooms:browse", public=True))
+    page = {"kind": "publishable", "scopes": ["rooms:browse"], "allowed_domains": ["a.example"]}
+    assert make(tenant).api_key.missing_origin == "deny"
+    house.change_organization(tenant.id, profile="reservekit")
+    key = make(tenant, allowed_domains=["a.example"]).api_key
+    assert key.missing_origin == "allow"
+    assert make(tenant, missing_origin="deny").api_key.missing_origin == "deny"
+    assert make(tenant, **page).api_key.missing_origin == "deny"
+    successor = succession.rotate(tenant.desk, tenant.administrator, key.id).api_key
+    changes = ApiKeyChanges(missing_origin="deny")
+    changed = lifecycle.update(tenant.desk, tenant.administrator, successor.id, changes)
+    assert (successor.missing_origin, changed.missing_origin) == ("allow", "deny")
+    for wrong in ({"missing_origin": "maybe"}, {**page, "missing_origin": "allow"}):
+        with pytest.raises(Invalid) as refused:
+            make(tenant, **wrong)
+        assert refused.value.field == "missing_origin"

@@ -102,14 +102,14 @@ def test_a_missing_scope_is_named(api):
 @pytest.mark.row("S0-2")
 def test_a_credential_anywhere_else_is_not_seen(api):
     token = good_token()
-    for request in (
-        {"path": f"/bookings?access_token={token}"},
-        {"path": "/bookings", "headers": {"X-API-Key": token}},
-        {"path": "/bookings", "data": {"access_token": token}},
-        {"path": "/bookings", "headers": {"Cookie": f"Authorization=Bearer {token}"}},
+    for request, code in (
+        ({"path": f"/bookings?access_token={token}"}, "in_query"),
+        ({"path": "/bookings", "headers": {"X-API-Key": token}}, "missing"),
+        ({"path": "/bookings", "data": {"access_token": token}}, "missing"),
+        ({"path": "/bookings", "headers": {"Cookie": f"Authorization=Bearer {token}"}}, "missing"),
     ):
         response = api.open(method="GET", **request)
-        assert (response.status_code, response.json["code"]) == (401, "missing")
+        assert (response.status_code, response.json["code"]) == (401, code)
 
 
 def test_two_authorization_headers_are_one_too_many(api):

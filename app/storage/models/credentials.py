@@ -81,6 +81,8 @@ class ApiKeyRow(Base):
     preset: Mapped[str | None] = mapped_column(String(64))
     allowed_ips: Mapped[list[str]]
     allowed_domains: Mapped[list[str]]
+    missing_origin: Mapped[str | None] = mapped_column(String(8))
+    """``allow`` or ``deny``; None, of keys older than the column: deny."""
     rate_limits: Mapped[list[dict[str, Any]]]
     status: Mapped[str] = mapped_column(String(16))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
@@ -89,6 +91,9 @@ class ApiKeyRow(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(200))
+    exposed_at: Mapped[datetime | None]
+    exposed_by: Mapped[str | None] = mapped_column(String(32))
+    """How it was seen where others can read it, at first."""
     rotated_from: Mapped[str | None] = mapped_column(String(40))
     rotated_to: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime]

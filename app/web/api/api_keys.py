@@ -98,6 +98,9 @@ class NewApiKey(Body):
     preset: PresetName | None = None
     allowed_ips: Networks = Field([], description="Addresses and CIDR ranges; none: anywhere.")
     allowed_domains: Domains = Field([], description="Hosts and `*.host`; none: any origin.")
+    missing_origin: Choice | None = Field(
+        None, description="Bound to domains and used without an Origin: `allow` or `deny`."
+    )
     rate_limits: RateLimits = Field([])
     expires_at: Instant | None = None
     expires_in: Seconds | None = Field(None, description="Seconds from now, in place of a time.")
@@ -112,6 +115,7 @@ class ApiKeyChanges(Body):
     description: Description = unnamed()
     allowed_ips: Networks = unnamed()
     allowed_domains: Domains = unnamed()
+    missing_origin: Choice = unnamed()
     rate_limits: RateLimits = unnamed()
     status: Choice = unnamed()
 
@@ -163,6 +167,7 @@ class ApiKey(Answer):
     preset: str | None
     allowed_ips: list[str]
     allowed_domains: list[str]
+    missing_origin: str
     rate_limits: list[ShownRateLimit]
     status: str
     prefix: str
@@ -170,6 +175,8 @@ class ApiKey(Answer):
     expires_at: Instant | None
     revoked_at: Instant | None
     revoked_reason: str | None
+    exposed_at: Instant | None
+    exposed_by: str | None
     created_at: Instant
     created_by: str | None
     updated_at: Instant

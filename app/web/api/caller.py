@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import current_app, g, request
 
 from app.admin.desk import Desk
+from app.apikeys.exposure import flag
 from app.errors import Invalid, KeyRefused
 from app.oauth.credentials import FoundKey, FoundToken
 from app.records import Actor, Origin
 from app.wiring import Services, services
 from keyturn.bearer import read_credential
 from keyturn.claims import meant_for
-from keyturn.errors import InvalidToken, Reason
-from keyturn.restrictions import Restrictions
+from keyturn.errors import CredentialExposed, InvalidToken, Reason
+from keyturn.exposure import credential_in_url
 from keyturn.scope import ScopeSet
 
 STRANGE = frozenset(
@@ -34,6 +37,8 @@ STRANGE = frozenset(
 )
 """Refusals of what we never gave out. Whoever shows an old credential has been somebody once, and
 a service that goes on with it must not shut out its neighbours behind the same address."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ def admit() -> None:
     if request.method == "OPTIONS":
         return  # says which methods there are, and nothing else
     found = services(current_app)
+    _require_hidden(found, g.origin)
     try:
         g.caller = _identify(found, request.headers.get("Authorization"), g.origin)
     except KeyRefused as refused:
@@ -73,23 +79,52 @@ def admit() -> None:
     _check_query()
 
 
+def _require_hidden(found: Services, origin: Origin) -> None:
+    """No credential in the URL, and none over plain HTTP where the issuer is https.
+
+    Raises CredentialExposed; the key's owner is told.
+    """
+    credential = credential_in_url(_url(), found.directory.key_templates())
+    reason = Reason.IN_QUERY
+    authorization = request.headers.get("Authorization")
+    if credential is None and authorization is not None and not g.is_secure:
+        if not found.settings.issuer.startswith("https:"):
+            return
+        credential, reason = read_credential(authorization), Reason.INSECURE_TRANSPORT
+    if credential is None:
+        return
+    if not found.credentials.is_token_shaped(credential):
+        with suppress(InvalidToken):
+            key, digest = _counted(
+                found,
+                origin,
+                lambda before: found.credentials.api_key_of_any_standing(credential, before),
+            )
+            flag(found.store, key, digest, str(reason), origin)
+    raise CredentialExposed(reason)
+
+
+def _url() -> str:
+    return f"{request.path}?{request.query_string.decode('ascii', 'replace')}"
+
+
 def _identify(found: Services, authorization: str | None, origin: Origin) -> Caller:
-    presented = _proven(found, authorization, origin)
+    credential = read_credential(authorization)
+    presented = _counted(found, origin, lambda before: found.credentials.find(credential, before))
     g.profile = presented.organization.profile
     if isinstance(presented, FoundToken):
         return _by_token(found, presented, origin)
     return _by_key(presented, origin)
 
 
-def _proven(found: Services, authorization: str | None, origin: Origin) -> FoundToken | FoundKey:
-    """What is presented, believed. What is none of ours counts against the address."""
-    presented = read_credential(authorization)
+def _counted(found: Services, origin: Origin, find: Callable[[Callable[[], None]], T]) -> T:
+    """What is found. What is none of ours counts against the address."""
 
     def require_few_failures() -> None:
         found.failures.require_few(origin.ip)
 
     try:
-        return found.credentials.find(presented, before_reading=require_few_failures)
+        return find(require_few_failures)
     except InvalidToken as refused:
         if refused.reason in STRANGE:
             require_few_failures()
@@ -127,9 +162,7 @@ def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:
 
 def _by_key(presented: FoundKey, origin: Origin) -> Caller:
     key = presented.key
-    Restrictions.of(key.allowed_ips, key.allowed_domains).check(
-        origin.ip, request.headers.get("Origin")
-    )
+    key.restrictions.check(origin.ip, request.headers.get("Origin"))
     return Caller(
         _actor("api_key", key.id, presented, key.scopes, key.environment, origin), key.expires_at
     )
