@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from keyturn.scope import Declared
 
@@ -22,6 +23,19 @@ AUDIT_READ = "keyturn:audit:read"
 USAGE_READ = "keyturn:usage:read"
 INTROSPECT = "keyturn:introspect"
 ACT_AS_ORGANIZATION = "keyturn:act-as-organization"
+
+MANAGEMENT = "management"
+"""The class of all routes of the management API."""
+
+CLASS_LIMITS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "experiencelocal": (
+        {"class": "widget", "limit": 100, "window": "minute"},
+        {"class": "booking", "limit": 30, "window": "minute"},
+        {"class": "booking", "limit": 100, "window": "day"},
+        {"class": "validation", "limit": 60, "window": "minute"},
+    ),
+}
+"""Limits of a class where neither key nor plan has any, by profile (S2-60..62)."""
 
 NAMESPACE = "keyturn:"
 """Reserved: no organization declares a scope below it, or implies one."""

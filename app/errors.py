@@ -7,6 +7,8 @@ at the edge (``app.web.problems``): nothing here knows an HTTP response.
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.records import ApiKey, Client
 from keyturn.errors import InvalidToken, KeyturnError, Reason
 
@@ -112,15 +114,15 @@ class PlanLimit(AdminError):
 
 
 class RateLimited(OAuthError):
-    """Too many in this window (RFC 6585 §4); ``usage`` says of what, where the caller may know."""
+    """Too many in this window (RFC 6585 §4); ``usages`` say of what, where the caller may know."""
 
     code = "rate_limited"
     default_description = "Too many requests: wait as long as Retry-After says"
 
-    def __init__(self, retry_after: int, usage: object = None) -> None:
+    def __init__(self, retry_after: int, usages: tuple[Any, ...] = ()) -> None:
         super().__init__(detail="rate_limited")
         self.retry_after = retry_after
-        self.usage = usage
+        self.usages = usages
 
 
 class InsufficientRight(OAuthError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,8 +21,56 @@ REVOKED = "revoked"
 ALLOW = "allow"
 DENY = "deny"
 
-WINDOWS: Mapping[str, int] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+WINDOWS: Mapping[str, int] = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "month": 30 * 86400,
+}
 """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many in each window: ``100/minute``."""
+
+    amount: int
+    window: str
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Raises ValueError."""
+        amount, separator, window = text.partition("/")
+        if not separator or window not in WINDOWS or not (amount.isascii() and amount.isdigit()):
+            raise ValueError(f"must look like 100/minute, with one of {', '.join(WINDOWS)}")
+        if not 1 <= int(amount) <= 1_000_000_000:
+            raise ValueError("the amount must lie between 1 and 1000000000")
+        return cls(int(amount), window)
+
+    @property
+    def seconds(self) -> int:
+        return WINDOWS[self.window]
+
+    def __str__(self) -> str:
+        return f"{self.amount}/{self.window}"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Limits by class of routes; those of no class are for every class that has none of its own."""
+
+    entries: tuple[tuple[str | None, Limit], ...] = ()
+
+    @classmethod
+    def of(cls, kept: Iterable[Mapping[str, Any]]) -> RateLimits:
+        """From how they are kept: ``limit``, ``window`` and ``class``."""
+        return cls(tuple((one["class"], Limit(one["limit"], one["window"])) for one in kept))
+
+    def of_class(self, route_class: str | None) -> tuple[Limit, ...]:
+        """Those of this very class, the shortest window first."""
+        found = [limit for name, limit in self.entries if name == route_class]
+        return tuple(sorted(found, key=lambda limit: limit.seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +96,8 @@ class Organization:
     resources: tuple[Resource, ...] = ()
     profile: str = DEFAULT_PROFILE
     """How errors read to its credentials (C-1)."""
+    rate_limits: tuple[RateLimits, ...] = ()
+    """Of its plan, and behind them the defaults; the first that says something of a class holds."""
 
     @property
     def is_active(self) -> bool:
@@ -97,6 +147,8 @@ class ApiKey:
     allowed_domains: tuple[str, ...] = ()
     missing_origin: str = DENY
     """What a key that is bound to domains does without an Origin: ``allow`` or ``deny``."""
+    rate_limits: RateLimits = RateLimits()
+    """Its own, in place of the plan's."""
     is_exposed: bool = False
     """Seen where others could read it, and told to its owner."""
 
@@ -135,31 +187,6 @@ class IssuedToken:
     token: str = field(repr=False)
     jti: str
     ttl: int
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """So many in each window: ``100/minute``."""
-
-    amount: int
-    window: str
-
-    @classmethod
-    def parse(cls, text: str) -> Limit:
-        """Raises ValueError."""
-        amount, separator, window = text.partition("/")
-        if not separator or window not in WINDOWS or not (amount.isascii() and amount.isdigit()):
-            raise ValueError(f"must look like 100/minute, with one of {', '.join(WINDOWS)}")
-        if not 1 <= int(amount) <= 1_000_000_000:
-            raise ValueError("the amount must lie between 1 and 1000000000")
-        return cls(int(amount), window)
-
-    @property
-    def seconds(self) -> int:
-        return WINDOWS[self.window]
-
-    def __str__(self) -> str:
-        return f"{self.amount}/{self.window}"
 
 
 @dataclass(frozen=True, slots=True)

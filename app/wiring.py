@@ -71,6 +71,7 @@ class Services:
     shipper: Shipper
     upkeep: Upkeep
     credentials: Credentials
+    limiter: Limiter
     failures: Failures
     server: TokenServer
     desk: Desk
@@ -172,6 +173,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         shipper=shipper,
         upkeep=upkeep,
         credentials=credentials,
+        limiter=limiter,
         failures=failures,
         server=server,
         desk=Desk(

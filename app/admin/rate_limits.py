@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from app.errors import Invalid
+from app.records import WINDOWS
 
 RateLimitInput: TypeAlias = str | Mapping[str, Any]
 """``LIMIT/WINDOW[:CLASS]``, or a mapping with ``limit``, ``window`` and maybe ``class``."""
 
-WINDOWS = ("second", "minute", "hour", "day", "month")
 MAX_LIMITS = 32
 MAX_LIMIT = 1_000_000_000
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.errors import RateLimited
-from app.ports import Counter
-from app.records import Limit
+from app.ports import Count, Counter
+from app.records import ApiKey, Limit, Organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,35 @@ class Usage:
         return max(0, self.limit.amount - self.used)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The limits that hold for somebody in a class of routes, and the name they are counted by."""
+
+    name: str
+    limits: tuple[Limit, ...] = ()
+    """The shortest window first."""
+
+
+def allowance(
+    subject: str, route_class: str, organization: Organization, key: ApiKey | None = None
+) -> Allowance:
+    """What holds: the key's own limits, else its plan's, else the class's default (C-17).
+
+    Of each, limits of the very class before those of no class, which are counted over all classes
+    that have none of their own. ``subject`` is the key's id for the key and for every token that
+    was obtained with it: they share what they have.
+    """
+    own = (key.rate_limits,) if key is not None else ()
+    for level in (*own, *organization.rate_limits):
+        for counted_class in (route_class, None):
+            limits = level.of_class(counted_class)
+            if limits:
+                return Allowance(f"use:{subject}:{counted_class or ''}", limits)
+    return Allowance(f"use:{subject}:")
+
+
 class Limiter:
-    """Counts a request against a limit, once. Every method may raise Unavailable."""
+    """Counts a request against limits, once. Every method may raise Unavailable."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
@@ -37,7 +65,7 @@ class Limiter:
         counted = self._counter.hit(name, limit.seconds, cost=0)
         if counted.used >= limit.amount:
             self.exceeded += 1
-            raise RateLimited(max(1, counted.ends_at - int(time.time())))
+            raise RateLimited(_left(counted))
 
     def note(self, limit: Limit, name: str) -> None:
         """Count one more that has happened, and refuse nothing."""
@@ -46,13 +74,47 @@ class Limiter:
 
     def count(self, limit: Limit, name: str) -> Usage:
         """One more of this name. Raises RateLimited when the limit was used up before."""
-        counted = self._counter.hit(name, limit.seconds)
-        usage = Usage(limit, counted.used, max(1, counted.ends_at - int(time.time())))
-        if counted.used > limit.amount:
-            self.exceeded += 1
-            raise RateLimited(usage.resets_in, usage)
-        self.within += 1
-        return usage
+        return self.take(Allowance(name, (limit,)))[0]
+
+    def take(self, allowed: Allowance, cost: int = 1) -> tuple[Usage, ...]:
+        """Use so much of every limit, or of none. Raises RateLimited, saying what is left of each.
+
+        What was refused in a short window takes nothing from the longer ones: whoever knocks too
+        often has still got the rest of the day.
+        """
+        taken: list[Usage] = []
+        for number, limit in enumerate(allowed.limits):
+            usage = self._use(allowed.name, limit, cost)
+            taken.append(usage)
+            if usage.used > limit.amount:
+                if cost > 1:  # there may be room for less
+                    self._give_back(allowed.name, allowed.limits[: number + 1], cost)
+                self.exceeded += 1
+                rest = self.left(Allowance(allowed.name, allowed.limits[number + 1 :]))
+                raise RateLimited(usage.resets_in, (*taken, *rest))
+        self.within += bool(taken)
+        return tuple(taken)
+
+    def left(self, allowed: Allowance) -> tuple[Usage, ...]:
+        """How the limits stand; nothing is used by asking."""
+        return tuple(self._use(allowed.name, limit, 0) for limit in allowed.limits)
+
+    def _use(self, name: str, limit: Limit, cost: int) -> Usage:
+        counted = self._counter.hit(name, limit.seconds, cost)
+        return Usage(limit, counted.used, _left(counted))
+
+    def _give_back(self, name: str, limits: Iterable[Limit], cost: int) -> None:
+        for limit in limits:
+            self._counter.hit(name, limit.seconds, -cost)
+
+
+def nearest(usages: Sequence[Usage]) -> Usage:
+    """The limit that is nearest to its end; of several, the one that lasts longest."""
+    return min(usages, key=lambda usage: (usage.remaining, -usage.resets_in))
+
+
+def _left(counted: Count) -> int:
+    return max(1, counted.ends_at - int(time.time()))
 
 
 class Failures:

@@ -17,7 +17,7 @@ from sqlalchemy import Row, Text, cast, select
 
 from app.key_templates import key_templates
 from app.observe.tally import HitRate
-from app.records import DENY, ApiKey, Client, ClientSecret, Organization
+from app.records import DENY, ApiKey, Client, ClientSecret, Organization, RateLimits
 from app.settings import Settings
 from app.storage.feed import Feed
 from app.storage.memory import Recent
@@ -26,6 +26,7 @@ from app.storage.models import (
     ClientRow,
     ClientSecretRow,
     OrganizationRow,
+    PlanRow,
     ResourceRow,
     RevokedTokenRow,
     ScopeRow,
@@ -189,7 +190,7 @@ class Directory:
                 return None
             scopes = connection.execute(_SCOPES, bound).all()
             resources = connection.execute(_RESOURCES, bound).all()
-        return assembled(row, scopes, resources)
+        return assembled(row, scopes, resources, row.plan_limits or ())
 
     def _load_templates(self) -> tuple[KeyTemplate, ...]:
         generation = self._generation
@@ -244,6 +245,7 @@ def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
         allowed_ips=tuple(row.allowed_ips),
         allowed_domains=tuple(row.allowed_domains),
         missing_origin=row.missing_origin or DENY,
+        rate_limits=RateLimits.of(row.rate_limits),
         is_exposed=row.exposed_at is not None,
     )
 
@@ -253,6 +255,7 @@ def _statements() -> tuple[Any, ...]:
 
     client, secret, key = ClientRow.__table__, ClientSecretRow.__table__, ApiKeyRow.__table__
     organization, scope = OrganizationRow.__table__, ScopeRow.__table__
+    plan = PlanRow.__table__
     resource, revoked = ResourceRow.__table__, RevokedTokenRow.__table__
     return (
         select(client).where(client.c.client_id == bindparam("client_id")),
@@ -260,7 +263,9 @@ def _statements() -> tuple[Any, ...]:
         .where(secret.c.client_id == bindparam("client_id"), secret.c.revoked_at.is_(None))
         .order_by(secret.c.id.desc()),
         select(key).where(key.c.digest == bindparam("digest")),
-        select(organization).where(organization.c.id == bindparam("organization_id")),
+        select(organization, plan.c.rate_limits.label("plan_limits"))
+        .outerjoin(plan, plan.c.id == organization.c.plan_id)
+        .where(organization.c.id == bindparam("organization_id")),
         select(scope).where(scope.c.organization_id == bindparam("organization_id")),
         select(resource)
         .where(resource.c.organization_id == bindparam("organization_id"))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.builtin import administration
+from app.builtin import CLASS_LIMITS, administration
 from app.errors import NotFound
-from app.records import ACTIVE, Organization, Resource
-from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, ResourceRow, ScopeRow
+from app.records import ACTIVE, Organization, RateLimits, Resource
+from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, ResourceRow, ScopeRow
 from keyturn.scope import Catalogue, Declared, Grant
 
 Lock = Literal["share", "update"]
@@ -93,11 +93,17 @@ def record(session: Session, row: OrganizationRow) -> Organization:
         .where(ResourceRow.organization_id == row.id)
         .order_by(ResourceRow.identifier)
     )
-    return assembled(row, scopes, resources)
+    plan = session.get(PlanRow, row.plan_id) if row.plan_id else None
+    return assembled(row, scopes, resources, plan.rate_limits if plan else ())
 
 
-def assembled(row: Any, scopes: Iterable[Any], resources: Iterable[Any]) -> Organization:
-    """The record, from rows of its three tables (the ORM's, or plain ones with the same names)."""
+def assembled(
+    row: Any,
+    scopes: Iterable[Any],
+    resources: Iterable[Any],
+    plan_limits: Iterable[Mapping[str, Any]],
+) -> Organization:
+    """The record, from rows of its tables (the ORM's, or plain ones with the same names)."""
     declared = {
         scope.name: Declared(scope.name, scope.description, frozenset(scope.implies), scope.public)
         for scope in scopes
@@ -114,4 +120,5 @@ def assembled(row: Any, scopes: Iterable[Any], resources: Iterable[Any]) -> Orga
             for one in resources
         ),
         profile=row.profile,
+        rate_limits=(RateLimits.of(plan_limits), RateLimits.of(CLASS_LIMITS.get(row.profile, ()))),
     )

@@ -1,28 +1,33 @@
-"""How an answer says what is left of a limit (draft-ietf-httpapi-ratelimit-headers)."""
+"""How an answer says what is left of its limits (draft-ietf-httpapi-ratelimit-headers)."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from app.errors import RateLimited
-from app.policy.limits import Usage
+from app.policy.limits import Usage, nearest
 
 Headers = list[tuple[str, str]]
 
 
-def limit_headers(usage: Usage) -> Headers:
-    """The draft's two fields, and the three that clients have known for longer."""
-    limit = usage.limit
+def limit_headers(usages: Sequence[Usage]) -> Headers:
+    """The draft's two fields with every limit, and the three that clients have known for longer
+    with the one that is nearest to its end (C-18)."""
+    if not usages:
+        return []
+    tight = nearest(usages)
+    policies = [f'"{u.limit.window}";q={u.limit.amount};w={u.limit.seconds}' for u in usages]
+    left = [f'"{usage.limit.window}";r={usage.remaining};t={usage.resets_in}' for usage in usages]
     return [
-        ("RateLimit-Policy", f'"{limit.window}";q={limit.amount};w={limit.seconds}'),
-        ("RateLimit", f'"{limit.window}";r={usage.remaining};t={usage.resets_in}'),
-        ("X-RateLimit-Limit", str(limit.amount)),
-        ("X-RateLimit-Remaining", str(usage.remaining)),
-        ("X-RateLimit-Reset", str(int(time.time()) + usage.resets_in)),
+        ("RateLimit-Policy", ", ".join(policies)),
+        ("RateLimit", ", ".join(left)),
+        ("X-RateLimit-Limit", str(tight.limit.amount)),
+        ("X-RateLimit-Remaining", str(tight.remaining)),
+        ("X-RateLimit-Reset", str(int(time.time()) + tight.resets_in)),
     ]
 
 
 def refused_by_limit(error: RateLimited) -> Headers:
     """``Retry-After`` (RFC 9110 §10.2.3), never before the window ends."""
-    headers = limit_headers(error.usage) if isinstance(error.usage, Usage) else []
-    return [("Retry-After", str(error.retry_after)), *headers]
+    return [("Retry-After", str(error.retry_after)), *limit_headers(error.usages)]

@@ -78,7 +78,7 @@ class OAuthEdge:
                 response = endpoint(self._request(environ, request_id))
                 status, body = response.status, response.body
                 if response.usage is not None:
-                    also += limit_headers(response.usage)
+                    also += limit_headers((response.usage,))
         except OAuthError as error:
             refusal = error
             status, body = status_of(error), _error(error.code, error.description)

@@ -215,6 +215,16 @@ def test_the_plan_caps_active_keys_and_no_others(house, tenant):
     make(tenant)
 
 
+@pytest.mark.row("S2-10")
+@pytest.mark.parametrize("cap", [5, 20, 100])
+def test_so_many_keys_and_not_one_more(house, tenant, cap):
+    on_plan(house, tenant, max_active_keys=cap)
+    for _ in range(cap):
+        make(tenant)
+    with pytest.raises(PlanLimit):
+        make(tenant)
+
+
 @pytest.mark.row("S2-11")
 def test_rotation_works_at_the_cap(house, tenant):
     on_plan(house, tenant, max_active_keys=1)
@@ -278,7 +288,7 @@ def test_enabling_at_once_never_passes_the_cap(postgres_house):
 # Rotation ----------------------------------------------------------------------------------
 
 
-@pytest.mark.row("S2-50", "S2-52", "S2-53")
+@pytest.mark.row("S2-50", "S2-52", "S2-53", "S2-56")
 def test_a_successor_is_the_same_key_again(tenant):
     old = make(
         tenant,

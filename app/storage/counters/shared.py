@@ -64,13 +64,14 @@ class SharedCounter:
             found, found_ends, count = SLOT.unpack_from(table, offset)
             # One that ends after the window now begun is of a clock that was set back since.
             if found == identity and now < found_ends <= ends:
-                total = min(count + cost, LARGEST)
+                total = max(0, min(count + cost, LARGEST))
                 SLOT.pack_into(table, offset, identity, found_ends, total)
                 return Count(total, found_ends)
             if found_ends < free_ends:
                 free, free_ends = offset, found_ends
-        SLOT.pack_into(table, free, identity, ends, min(cost, LARGEST))
-        return Count(cost, ends)
+        total = max(0, min(cost, LARGEST))
+        SLOT.pack_into(table, free, identity, ends, total)
+        return Count(total, ends)
 
     def _opened(self) -> tuple[int, mmap.mmap]:
         with self._opening:

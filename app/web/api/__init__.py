@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, g
 from flask_openapi3 import APIBlueprint, OpenAPI
 
 from app.web.api import (
@@ -25,6 +25,7 @@ from app.web.api import (
 )
 from app.web.api.bodies import JsonRequest
 from app.web.api.caller import admit
+from app.web.limits import limit_headers
 
 COLLECTIONS = (
     me,
@@ -49,6 +50,7 @@ def _assemble() -> APIBlueprint:
     whole = APIBlueprint("v1", __name__, url_prefix="/v1")
     whole.before_request(admit)
     whole.after_request(_never_stored)
+    whole.after_request(_says_what_is_left)
     for collection in COLLECTIONS:
         whole.register_api(collection.blueprint)
     return whole
@@ -56,6 +58,12 @@ def _assemble() -> APIBlueprint:
 
 def _never_stored(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _says_what_is_left(response: Response) -> Response:
+    """On every answer to whom limits apply; a refusal by one of them says it itself."""
+    response.headers.extend(limit_headers(g.get("usages", ())))
     return response
 
 

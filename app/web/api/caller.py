@@ -12,8 +12,10 @@ from flask import current_app, g, request
 
 from app.admin.desk import Desk
 from app.apikeys.exposure import flag
+from app.builtin import MANAGEMENT
 from app.errors import Invalid, KeyRefused
 from app.oauth.credentials import FoundKey, FoundToken
+from app.policy.limits import allowance
 from app.records import Actor, Origin
 from app.wiring import Services, services
 from keyturn.bearer import read_credential
@@ -113,8 +115,13 @@ def _identify(found: Services, authorization: str | None, origin: Origin) -> Cal
     presented = _counted(found, origin, lambda before: found.credentials.find(credential, before))
     g.profile = presented.organization.profile
     if isinstance(presented, FoundToken):
-        return _by_token(found, presented, origin)
-    return _by_key(presented, origin)
+        known, key = _by_token(found, presented, origin), None
+    else:
+        known, key = _by_key(presented, origin), presented.key
+    # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
+    allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
+    g.usages = found.limiter.take(allowed)
+    return known
 
 
 def _counted(found: Services, origin: Origin, find: Callable[[Callable[[], None]], T]) -> T:
