@@ -35,9 +35,7 @@ def keyring(any_installation, clock):
 
 @pytest.fixture
 def upkeep(any_installation, keyring):
-    found = any_installation.services
-    usual = found.upkeep
-    return Upkeep(keyring._store, found.directory, keyring, usual._checkpoints, usual._retention)
+    return Upkeep(keyring._store, any_installation.services.directory, keyring)
 
 
 def stages(installation):
