@@ -50,6 +50,7 @@ from keyturn.errors import (
 )
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
+from keyturn.masking import MaskingFilter
 from keyturn.principal import Principal
 from keyturn.profiles import PROFILES, Failure, present
 from keyturn.proxies import Proxies
@@ -87,6 +88,7 @@ __all__ = [
     "KeyTemplate",
     "KeyturnError",
     "MalformedKey",
+    "MaskingFilter",
     "Principal",
     "Proxies",
     "Reason",

@@ -7,7 +7,8 @@ import sys
 import click
 from flask import Flask
 
-from app.apikeys import endings, inspection, lifecycle, succession
+from app.admin.pages import Page
+from app.apikeys import endings, inspection, lifecycle, patterns, succession
 from app.apikeys.policies import ROTATIONS
 from app.apikeys.rules import MISSING_ORIGIN
 from app.apikeys.values import KINDS, STATUSES, ApiKeyChanges, ApiKeyFilter, NewApiKey
@@ -325,6 +326,25 @@ def inspect(
     if not found.passed:
         blocking = next(check for check in found.checks if check.passed is False)
         raise Refused(f"{blocking.rule}: {blocking.says}")
+
+
+@group.command("patterns")
+@click.option(
+    "--for",
+    "scanner",
+    type=click.Choice(tuple(patterns.FORMATS)),
+    default="gitleaks",
+    show_default=True,
+    help="Whose configuration is printed.",
+)
+@as_json
+def print_patterns(scanner: str, json_wanted: bool) -> None:
+    """How scanners find leaked keys and client secrets, of every organization's template."""
+    found = patterns.known_patterns(Installation().desk)
+    if json_wanted:
+        print_page(Page(tuple(found), None), json_wanted, ())
+    else:
+        click.echo(patterns.FORMATS[scanner](found))
 
 
 def _key_from_stdin() -> str:

@@ -1,7 +1,7 @@
 """Log lines: one formatter for ours and everybody else's, as JSON or for people to read.
 
 Every line has ``time`` (RFC 3339, UTC), ``level``, ``logger`` and ``event``; ``request_id`` and
-``trace_id`` where there is one; and nothing in it looks like a secret (``app.observe.masking``).
+``trace_id`` where there is one; and nothing in it looks like a secret (``keyturn.masking``).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from app.observe.masking import Masker
 from app.observe.repeats import BoundedHandler
 from app.settings import Settings
+from keyturn.masking import Masker
 
 MAX_EVENT = 4_000
 MAX_EXCEPTION = 20_000

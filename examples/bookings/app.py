@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from examples.bookings import guard, routes
 from examples.bookings.store import Conflict, Missing, Store
-from keyturn import DEFAULT_API_KEY, KeyTemplate, Verifier
+from keyturn import DEFAULT_API_KEY, KeyTemplate, MaskingFilter, Verifier
 from keyturn.flask import failure, register_refusals
 from keyturn.profiles import DEFAULT_PROFILE
 
@@ -71,6 +71,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings = Settings.from_env(os.environ)
         logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
         logging.getLogger("keyturn").setLevel(logging.INFO)  # why a credential was refused
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(MaskingFilter(settings.key_templates))
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json = Json(app)

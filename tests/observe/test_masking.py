@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.observe.masking import HIDDEN, Masker
 from app.records import Actor
 from keyturn.apikey import BASE36, KeyTemplate
+from keyturn.masking import HIDDEN, Masker
 from tests.observe.conftest import CLIENT_SECRET, JWT, KEY, SECRETS, TEST_KEY
 
 log = logging.getLogger("app.tests")

@@ -7,14 +7,20 @@ behind an escaped newline, in a URL, in a ``repr``.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, mask_keys
 
 HIDDEN = "****"
 MIN_LITERAL = 6
 """Shorter secrets are not looked for by value: half of every line would be masked."""
 MAX_DEPTH = 8
+
+_PLAIN = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
+"""What every record has; whatever else is in one was put there by ``extra``."""
 
 _SEPARATOR = r"(?:_|%5[Ff])"
 _OWN_IDS = (
@@ -49,9 +55,15 @@ _ANY_KEY = re.compile(
 
 class Masker:
     """Masks keys of these prefixes (and of any other that is long enough), tokens, and the secrets
-    that it was told. ``secrets`` are looked for by value."""
+    that it was told. ``secrets`` are looked for by value, keys without a prefix by their ``opaque``
+    templates."""
 
-    def __init__(self, key_prefixes: Iterable[str] = ("kt",), secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        key_prefixes: Iterable[str] = ("kt",),
+        secrets: Iterable[str] = (),
+        opaque: Iterable[KeyTemplate] = (),
+    ) -> None:
         prefixes = {"kt", "kts"} | {p for one in key_prefixes for p in (one, one + "s")}
         parts = "|".join(
             re.escape(one).replace("_", _SEPARATOR) for one in sorted(prefixes, key=len)[::-1]
@@ -64,6 +76,7 @@ class Masker:
         )
         values = sorted({one for one in secrets if len(one) >= MIN_LITERAL}, key=len)[::-1]
         self._literal = re.compile("|".join(map(re.escape, values))) if values else None
+        self._opaque = tuple(opaque)
 
     def text(self, text: str) -> str:
         """The text, with everything that looks like a secret masked."""
@@ -72,7 +85,7 @@ class Masker:
         for pattern, instead in _PATTERNS:
             text = pattern.sub(instead, text)
         text = self._own_key.sub(_shortened, text)
-        return _ANY_KEY.sub(_shortened, text)
+        return mask_keys(_ANY_KEY.sub(_shortened, text), self._opaque)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """The same for whatever a line may hold; what is no JSON becomes its masked text."""
@@ -94,3 +107,49 @@ def _shortened(found: re.Match[str]) -> str:
     whole, shown = found[0], found["shown"]
     last = whole[-4:] if len(whole) - len(shown) >= 22 else ""
     return f"{shown}{HIDDEN}{last}"
+
+
+class MaskingFilter(logging.Filter):
+    """Masks secrets in a record before any handler spells it out; lets every record pass.
+
+    Put it on handlers rather than on loggers: a logger filters only what is said to itself. Keys
+    of the ``templates`` are masked however short they were cut, opaque ones where they are whole.
+
+    >>> key = DEFAULT_API_KEY.generate("live")
+    >>> record = logging.makeLogRecord({"msg": "got %s", "args": (key,)})
+    >>> MaskingFilter().filter(record), record.getMessage()[:16]
+    (True, 'got kt_live_****')
+    """
+
+    def __init__(
+        self,
+        templates: Iterable[KeyTemplate] = (DEFAULT_API_KEY,),
+        secrets: Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        templates = tuple(templates)
+        self._masker = Masker(
+            (one.prefix for one in templates if one.prefix),
+            secrets,
+            (one for one in templates if not one.prefix),
+        )
+        self._formatter = logging.Formatter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask message, traceback, stack and extra fields, in place."""
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - arguments that do not fit would be printed as they are
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = self._masker.text(message), None
+        if record.exc_info:
+            # As text: whoever has the exception prints it with what it holds.
+            record.exc_text = record.exc_text or self._formatter.formatException(record.exc_info)
+            record.exc_info = None
+        if record.exc_text:
+            record.exc_text = self._masker.text(record.exc_text)
+        if record.stack_info:
+            record.stack_info = self._masker.text(record.stack_info)
+        for name in record.__dict__.keys() - _PLAIN:
+            record.__dict__[name] = self._masker.value(record.__dict__[name])
+        return True
