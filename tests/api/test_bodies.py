@@ -9,7 +9,12 @@ from tests.api.support import fields_of
 
 JSON = {"Content-Type": "application/json"}
 WITH_BODY = [r for r in ROUTES if r.body is not None]
-SILENT = ("/signing-keys/rotate", "/api-keys/{key_id}/rotate", "/clients/{client_id}/secrets")
+SILENT = (
+    "/signing-keys/rotate",
+    "/api-keys/{key_id}/rotate",
+    "/api-keys/{key_id}/replace",
+    "/clients/{client_id}/secrets",
+)
 GOOD = b'{"name": "x", "scopes": []}'
 
 
