@@ -23,6 +23,7 @@ from app.oauth.grants.client_credentials import ClientCredentials
 from app.oauth.introspection import Introspection
 from app.oauth.revocation import Revocation
 from app.oauth.server import TokenServer
+from app.oauth.verification import Verification
 from app.observe import metrics
 from app.observe.readiness import Checks, Readiness
 from app.observe.reporter import Readings, Reporter
@@ -74,6 +75,7 @@ class Services:
     limiter: Limiter
     failures: Failures
     server: TokenServer
+    verification: Verification
     desk: Desk
     metadata: Mapping[str, Any]
     tally: Tally
@@ -163,6 +165,17 @@ def wire(settings: Settings, engine: Any) -> Services:
         ),
         hourly=(lambda: schedule.keep_policies(store),),
     )
+    desk = Desk(
+        store=store,
+        directory=directory,
+        settings=settings,
+        clock=clock,
+        random_bytes=random_bytes,
+        keyring=keyring,
+        checkpoints=checkpoints,
+        journal=journal,
+        auth_methods=tuple(method.name for method in CLIENT_AUTH_METHODS),
+    )
     made = Services(
         settings=settings,
         store=store,
@@ -176,17 +189,8 @@ def wire(settings: Settings, engine: Any) -> Services:
         limiter=limiter,
         failures=failures,
         server=server,
-        desk=Desk(
-            store=store,
-            directory=directory,
-            settings=settings,
-            clock=clock,
-            random_bytes=random_bytes,
-            keyring=keyring,
-            checkpoints=checkpoints,
-            journal=journal,
-            auth_methods=tuple(method.name for method in CLIENT_AUTH_METHODS),
-        ),
+        verification=Verification(desk, credentials, limiter, tally),
+        desk=desk,
         metadata=paths.metadata(
             settings.issuer,
             grant_types=[grant.GRANT_TYPE for grant in GRANTS],

@@ -161,13 +161,18 @@ def show(
     """One key; that somebody looked is remembered (S2-8). Raises Forbidden, NotFound."""
     require(actor, KEYS_READ)
     organization_id = reach(actor, organization_id, write=False)
-    with desk.store.reading() as session:
-        row = api_keys.get(session, organization_id, fields.object_id(key_id, "API key"))
-        if row is None:
-            raise NotFound("API key")
-        found = view(organizations.existing(session, organization_id), row, desk.clock())
+    found = seen(desk, organization_id, fields.object_id(key_id, "API key"))
     desk.journal.viewed(actor, "api_key", found.id, organization_id)
     return found
+
+
+def seen(desk: Desk, organization_id: str, key_id: str) -> ApiKeyView:
+    """One key, for whoever has proven to know or to own it. Raises NotFound."""
+    with desk.store.reading() as session:
+        row = api_keys.get(session, organization_id, key_id)
+        if row is None:
+            raise NotFound("API key")
+        return view(organizations.existing(session, organization_id), row, desk.clock())
 
 
 def update(

@@ -76,7 +76,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             # Our own parameter (§2.1 allows them): the resource server refused it, and tells us.
             self._flag(found.key, found.digest, how, request.origin)
             return 200, self._api_key(found), None
-        self._journal.key_used(found.key, client, request.origin)
+        self._journal.key_used(found.key, ("client", client.client_id), request.origin)
         return 200, self._api_key(found), None
 
     def _inactive(
@@ -89,7 +89,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         its = self._directory.organization(error.key.organization_id)
         if not self._may_see(client, own, its):
             return INACTIVE
-        self._journal.key_refused(error.key, error.reason, request.origin, client)
+        asker = ("client", client.client_id)
+        self._journal.key_refused(error.key, error.reason, request.origin, asker)
         asked = request.form.get("include_reason") == "true"
         return {**INACTIVE, "reason": str(error.reason)} if asked else INACTIVE
 

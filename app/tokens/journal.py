@@ -20,6 +20,9 @@ from keyturn.errors import KeyturnError
 _WORD = re.compile(r"[a-z_]{1,64}")
 """As ``secret_mismatch``; a sentence may quote what was sent."""
 
+Asker = tuple[str | None, str | None]
+"""Type and id of the credential that asks about another one."""
+
 
 class TokenJournal:
     """Writes events of tokens and keys; each method may raise Unavailable."""
@@ -66,16 +69,16 @@ class TokenJournal:
             reason=error.detail if client and _WORD.fullmatch(error.detail) else error.code,
         )
 
-    def key_used(self, key: ApiKey, caller: Client, origin: Origin) -> None:
-        """A resource server asked about an API key that is active."""
+    def key_used(self, key: ApiKey, asker: Asker, origin: Origin) -> None:
+        """A resource server asked about an API key that is good."""
         self._append(
             "api_key.used",
             "api_key",
             key.id,
             key.organization_id,
             origin,
-            target_type="client",
-            target_id=caller.client_id,
+            target_type=asker[0],
+            target_id=asker[1],
         )
 
     def viewed(self, actor: Actor, target_type: str, target_id: str, organization_id: str) -> None:
@@ -91,7 +94,7 @@ class TokenJournal:
         )
 
     def key_refused(
-        self, key: ApiKey, reason: str, origin: Origin, caller: Client | None = None
+        self, key: ApiKey, reason: str, origin: Origin, asker: Asker = (None, None)
     ) -> None:
         """A whole key that is not good was presented, here or to a resource server that asked."""
         self._append(
@@ -102,8 +105,8 @@ class TokenJournal:
             origin,
             outcome="refused",
             reason=reason,
-            target_type="client" if caller else None,
-            target_id=caller.client_id if caller else None,
+            target_type=asker[0],
+            target_id=asker[1],
         )
 
     def _append(

@@ -63,6 +63,7 @@ ROUTES = [
     Route("POST", "/api-keys/{key_id}/replace", KEYS_WRITE, 201, {}),
     Route("POST", "/api-keys/revoke", KEYS_WRITE, 200, {"created_by": "usr_nobody"}),
     Route("POST", "/api-keys/inspect", KEYS_READ, 200, {"key": "kt_live_cut"}),
+    Route("POST", "/api-keys/verify", "keyturn:introspect", 200, {"key": "kt_live_cut"}),
     Route("DELETE", "/api-keys/{key_id}", KEYS_WRITE, 204),
     Route("GET", "/key-policy", KEYS_READ, 200),
     Route("PATCH", "/key-policy", KEYS_WRITE, 200, {"rotate_after_days": 90}),

@@ -110,7 +110,9 @@ def test_secrets_are_in_the_answers_to_creation_alone(description):
     shows = {
         name
         for name, schema in schemas.items()
-        if set(SECRETS) & schema.get("properties", {}).keys()
+        for field, kind in schema.get("properties", {}).items()
+        # A verdict's `key` is a record, which is looked at by itself.
+        if field in SECRETS and "$ref" not in json.dumps(kind)
     }
     assert shows <= {
         "CreatedApiKey",
@@ -120,6 +122,7 @@ def test_secrets_are_in_the_answers_to_creation_alone(description):
         "TokenRequest",
         "PresentedToken",
         "Inspecting",
+        "Verifying",
     }
     for _, path, operation in description.operations():
         for status, response in operation["responses"].items():

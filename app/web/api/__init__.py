@@ -22,6 +22,7 @@ from app.web.api import (
     scopes,
     signing_keys,
     users,
+    verifications,
 )
 from app.web.api.bodies import JsonRequest
 from app.web.api.caller import admit
@@ -33,6 +34,7 @@ COLLECTIONS = (
     client_secrets,
     api_keys,
     inspections,
+    verifications,
     key_policy,
     scopes,
     presets,
