@@ -168,6 +168,12 @@ class Settings:
         f"{', '.join(f'`{name}`' for name in PROFILES)}; default: as the management API's "
         "description says.",
     )
+    github_keys_file: str | None = _knob(
+        None,
+        _text,
+        "A file with GitHub's public keys, as `https://api.github.com/meta/public_keys/"
+        "secret_scanning` answers; with it `POST /v1/leaks` takes GitHub's reports of leaked keys.",
+    )
     signing_algorithm: str = _knob(
         "ES256", _one_of("ES256", "EdDSA", "RS256"), "Algorithm of new signing keys."
     )

@@ -37,7 +37,7 @@ def revoke(
         owner = rows.organization_row(work, organization_id, "share")
         row = locked(work, organization_id, key_id)
         if row.status != REVOKED:
-            _end(work, row, why)
+            end(work, row, why)
         return view(owner, row, work.now)
 
 
@@ -63,7 +63,7 @@ def revoke_all(
         found = api_keys.seen_by(work.session, organization_id, maker, work.now)
         for row in found:
             require_environment(actor, row.environment)
-            _end(work, row, why)
+            end(work, row, why)
         return tuple(row.id for row in found)
 
 
@@ -72,7 +72,8 @@ def read_reason(reason: str) -> str | None:
     return fields.note(reason, "reason", MAX_REASON) or None
 
 
-def _end(work: Transaction, row: ApiKeyRow, why: str | None) -> None:
+def end(work: Transaction, row: ApiKeyRow, why: str | None) -> None:
+    """Write down that a key has ended, checked before."""
     row.status = REVOKED
     row.revoked_at = row.updated_at = work.now
     row.revoked_reason = why

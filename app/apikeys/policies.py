@@ -21,11 +21,16 @@ NOTICE = timedelta(days=14)
 DUE = "due"
 OVERDUE = "overdue"
 ROTATIONS = (DUE, OVERDUE)
+TELL = "tell"
+GRACE = "grace"
+REVOKE = "revoke"
+LEAK_ACTIONS = (TELL, GRACE, REVOKE)
+"""What happens to a key found in public: nothing but an event, a last day, or its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPolicy:
-    """Days; None: nothing is asked."""
+    """Days, None where nothing is asked; and what happens to a leaked key."""
 
     rotate_after_days: int | None = None
     """A key should have a successor by then (S2-54)."""
@@ -33,6 +38,8 @@ class KeyPolicy:
     """A key that nobody uses for so long is reported (S2-46)."""
     disable_inactive_days: int | None = None
     """And after so long it is disabled."""
+    on_leak: str | None = None
+    """One of ``LEAK_ACTIONS``; None: it is revoked."""
 
     @classmethod
     def of(cls, owner: OrganizationRow) -> KeyPolicy:
@@ -67,6 +74,7 @@ class KeyPolicyChanges:
     rotate_after_days: int | Unset | None = UNSET
     warn_inactive_days: int | Unset | None = UNSET
     disable_inactive_days: int | Unset | None = UNSET
+    on_leak: str | Unset | None = UNSET
 
 
 def show(desk: Desk, actor: Actor, *, organization_id: str | None = None) -> KeyPolicy:
@@ -88,7 +96,7 @@ def update(
         owner = rows.organization_row(work, organization_id, "update")
         policy = KeyPolicy(**(asdict(KeyPolicy.of(owner)) | named(changes)))
         _check(policy)
-        asked = {name: days for name, days in asdict(policy).items() if days is not None}
+        asked = {name: value for name, value in asdict(policy).items() if value is not None}
         changed = rows.put(owner, {"key_policy": asked or None})
         if changed:
             owner.updated_at = work.now
@@ -99,9 +107,11 @@ def update(
 
 
 def _check(policy: KeyPolicy) -> None:
-    for name, days in asdict(policy).items():
-        if days is not None:
-            fields.number(days, name, 1, LONGEST)
+    for name, value in asdict(policy).items():
+        if name == "on_leak" and value is not None:
+            fields.one_of(value, LEAK_ACTIONS, name)
+        elif value is not None:
+            fields.number(value, name, 1, LONGEST)
     if policy.disable_inactive_days is None:
         return
     warned = policy.warn_inactive_days

@@ -9,8 +9,8 @@ from flask import Flask
 
 from app.admin.changes import UNSET, Unset
 from app.apikeys import policies
-from app.apikeys.policies import LONGEST, KeyPolicyChanges
-from app.cli.terminal import Group, Installation, as_json, org, print_one
+from app.apikeys.policies import LEAK_ACTIONS, LONGEST, KeyPolicyChanges
+from app.cli.terminal import Group, Installation, as_json, given, org, print_one
 
 group = Group("key-policy", help="What an organization asks of its API keys.")
 
@@ -45,12 +45,14 @@ def show(org: str | None, json_wanted: bool) -> None:
 @click.option("--rotate-after", type=DAYS, help="When a key should have a successor, as 90.")
 @click.option("--warn-inactive", type=DAYS, help="When an unused key is reported.")
 @click.option("--disable-inactive", type=DAYS, help="When an unused key is disabled.")
+@click.option("--on-leak", type=click.Choice(LEAK_ACTIONS), help="What is done to a leaked key.")
 @org
 @as_json
 def update(
     rotate_after: int | None,
     warn_inactive: int | None,
     disable_inactive: int | None,
+    on_leak: str | None,
     org: str | None,
     json_wanted: bool,
 ) -> None:
@@ -60,6 +62,7 @@ def update(
         rotate_after_days=_asked(rotate_after),
         warn_inactive_days=_asked(warn_inactive),
         disable_inactive_days=_asked(disable_inactive),
+        on_leak=given(on_leak),
     )
     if changes == KeyPolicyChanges():
         raise click.UsageError("name something to change")

@@ -13,7 +13,7 @@ from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import BEGAN, REQUEST_ID
 from app.observe.tracing import ROUTE, traced
-from app.web import api, dashboard, metrics, problems, well_known
+from app.web import api, dashboard, leaks, metrics, problems, well_known
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
 from app.web.problems import API, invalid_input
@@ -30,6 +30,7 @@ def mount(app: OpenAPI) -> None:
     app.url_map.merge_slashes = False  # another spelling of a path is another path, no redirect
     app.register_blueprint(well_known.blueprint)
     app.register_blueprint(metrics.blueprint)
+    app.register_blueprint(leaks.blueprint)
     app.register_blueprint(dashboard.blueprint)
     api.mount(app)
     problems.register(app)

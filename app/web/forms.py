@@ -73,8 +73,8 @@ def read_form(environ: dict[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]
     return form, tuple(resources)
 
 
-def read_body(environ: dict[str, Any]) -> bytes:
-    """The body, at most ``MAX_BODY`` bytes; a longer one is refused before it is read."""
+def read_body(environ: dict[str, Any], most: int = MAX_BODY) -> bytes:
+    """The body, at most so many bytes; a longer one is refused before it is read."""
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is not None and coding.strip().lower() != "chunked":
         # The server decodes the last coding alone: what is left would be read as a form.
@@ -83,16 +83,16 @@ def read_body(environ: dict[str, Any]) -> bytes:
     if length:
         if not (length.isascii() and length.isdigit()):
             raise InvalidRequest("Content-Length is not a number")
-        if len(length) > 9 or int(length) > MAX_BODY:
-            raise BodyTooLarge
+        if len(length) > 9 or int(length) > most:
+            raise BodyTooLarge(f"The body is larger than {most} bytes")
         body: bytes = environ["wsgi.input"].read(int(length))
         if len(body) != int(length):
             raise InvalidRequest("The body is shorter than its Content-Length")
         return body
     # Chunked, or nothing at all: one byte more than allowed tells too much from enough.
-    body = environ["wsgi.input"].read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        raise BodyTooLarge
+    body = environ["wsgi.input"].read(most + 1)
+    if len(body) > most:
+        raise BodyTooLarge(f"The body is larger than {most} bytes")
     return body
 
 

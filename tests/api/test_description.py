@@ -71,7 +71,8 @@ def test_every_field_that_is_taken_has_a_limit(description):
             assert "maxItems" in schema, where
             walk(schema["items"], where + "[]")
         elif kind == "object":
-            assert schema["additionalProperties"] is False, where
+            # GitHub's report is GitHub's to extend.
+            assert where == "/v1/leaks[]" or schema["additionalProperties"] is False, where
             for name, one in schema["properties"].items():
                 walk(one, f"{where}.{name}")
         return None
@@ -93,8 +94,8 @@ def test_examples_work_as_they_stand(description, operator, things):
     tried = 0
     for method, path, operation in description.operations():
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        if content is None:
-            continue
+        if content is None or not operation["security"]:
+            continue  # none that a credential of ours opens
         made = things(operator.organization_id)
         url = path.replace(
             "{name}", "{scope_name}" if "/scopes/" in path else "{preset}"

@@ -128,7 +128,7 @@ def test_a_key_in_the_address_opens_nothing(bookings):
     key = bookings.key(SCOPES).key
     for name in ("api_key", "access_token", "key"):
         response = bookings.call("GET", f"/v1/experiences?{name}={key}")
-        assert (response.status_code, response.json["code"]) == (401, "missing")
+        assert (response.status_code, response.json["code"]) == (401, "in_query")
 
 
 def test_a_token_for_another_api_opens_nothing(bookings, installation, server, harbour):

@@ -11,6 +11,7 @@ from flask_openapi3 import Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.oauth import metadata as paths
+from app.web import leaks
 from app.web.api.values import Error
 
 TAGS = [
@@ -109,6 +110,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     Empty,
     Health,
     Document,
+    leaks.Leak,
+    leaks.Feedback,
     Error,
 )
 
@@ -155,6 +158,7 @@ def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             )
         },
         "/v1/openapi.json": {"get": _open("This description", _kept(Document))},
+        leaks.PATH: {"post": _report()},
         "/docs": {
             "get": _open(
                 "This description as a page, to try it",
@@ -188,6 +192,22 @@ def _open(summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
         "security": [],
         "responses": wrong | {**responses},
     }
+
+
+def _report() -> dict[str, Any]:
+    def several(model: type[BaseModel], most: int) -> dict[str, Any]:
+        return {_JSON: {"schema": {"type": "array", "items": _ref(model), "maxItems": most}}}
+
+    refusals = ("403", "404", "413", "429", "500", "503")
+    operation = _open(
+        "Take GitHub's report of leaked keys, signed by GitHub",
+        {
+            "200": {"description": "OK", "content": several(leaks.Feedback, leaks.MAX_LEAKS)},
+            **{status: _body(HTTPStatus(int(status)).phrase, Error) for status in refusals},
+        },
+    )
+    content = several(leaks.Leak, leaks.MAX_LEAKS)
+    return operation | {"requestBody": {"required": True, "content": content}}
 
 
 def _form(

@@ -12,7 +12,7 @@ from app.builtin import KEYS_READ, KEYS_WRITE
 from app.web.api.answers import answer, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
-from app.web.api.values import Answer, Body, OfOrganization, example, unnamed
+from app.web.api.values import Answer, Body, Choice, OfOrganization, example, unnamed
 
 blueprint = collection("key-policy", "What the organization asks of its API keys")
 
@@ -27,14 +27,17 @@ class KeyPolicyChanges(Body):
     rotate_after_days: Days | None = unnamed()
     warn_inactive_days: Days | None = unnamed()
     disable_inactive_days: Days | None = unnamed()
+    on_leak: Choice | None = unnamed()
 
 
 class KeyPolicy(Answer):
-    """Days until a key should be rotated, is reported as unused, and is disabled for that."""
+    """Days until a key should be rotated, is reported as unused, and is disabled for that; and what
+    happens to a leaked one: ``tell``, ``grace`` or ``revoke``, which null is."""
 
     rotate_after_days: int | None
     warn_inactive_days: int | None
     disable_inactive_days: int | None
+    on_leak: str | None
 
 
 @blueprint.get("", security=needs(KEYS_READ), responses=gives(200, KeyPolicy, OBJECT))
