@@ -20,9 +20,11 @@ from app.oauth.client_auth import ClientAuthentication
 from app.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
 from app.oauth.credentials import Credentials
 from app.oauth.grants.client_credentials import ClientCredentials
+from app.oauth.grants.token_exchange import TokenExchange
 from app.oauth.introspection import Introspection
 from app.oauth.revocation import Revocation
 from app.oauth.server import TokenServer
+from app.oauth.subjects import Subjects
 from app.oauth.verification import Verification
 from app.observe import metrics
 from app.observe.readiness import Checks, Readiness
@@ -48,6 +50,7 @@ from app.tokens.upkeep import SCHEDULE, Upkeep
 
 GRANTS = (
     ClientCredentials,  # RFC 6749 §4.4
+    TokenExchange,  # RFC 8693
 )
 
 ENDPOINTS = {paths.TOKEN: "token", paths.INTROSPECT: "introspect", paths.REVOKE: "revoke"}
@@ -140,6 +143,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         journal,
         limiter,
         GRANTS,
+        Subjects(settings, credentials, failures, journal, clock),
     )
     server.register_endpoint(
         Introspection(  # RFC 7662

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from app.errors import KeyRefused
+from app.policy.limits import Failures
 from app.ports import Clock
-from app.records import ACTIVE, ApiKey, Organization
+from app.records import ACTIVE, ApiKey, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.keyring import Keyring
@@ -20,6 +22,41 @@ from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
 from keyturn.verify import TokenVerifier
 
 MAX_LENGTH = 16 * 1024
+KEY_ID = "key_"
+"""How the ids of API keys begin, and no client's."""
+
+STRANGE = frozenset(
+    {
+        Reason.MALFORMED,
+        Reason.TOO_LARGE,
+        Reason.BAD_CHECKSUM,
+        Reason.UNKNOWN,
+        Reason.BAD_SIGNATURE,
+        Reason.UNKNOWN_KEY,
+        Reason.UNSUPPORTED_ALGORITHM,
+        Reason.WRONG_ISSUER,
+        Reason.WRONG_TYPE,
+    }
+)
+"""Refusals of what we never gave out. Whoever shows an old credential has been somebody once, and
+a service that goes on with it must not shut out its neighbours behind the same address."""
+
+T = TypeVar("T")
+
+
+def counted(failures: Failures, origin: Origin, find: Callable[[Callable[[], None]], T]) -> T:
+    """What is found. What is none of ours counts against the address. Raises RateLimited."""
+
+    def require_few_failures() -> None:
+        failures.require_few(origin.ip)
+
+    try:
+        return find(require_few_failures)
+    except InvalidToken as refused:
+        if refused.reason in STRANGE:
+            require_few_failures()
+            failures.note(origin.ip)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +65,8 @@ class FoundToken:
 
     claims: AccessTokenClaims
     organization: Organization
+    key: ApiKey | None = None
+    """The API key that it was obtained with, which is good, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +114,12 @@ class Credentials:
         claims = self._tokens.verify(presented)
         if self._directory.is_revoked(claims.jti):
             raise InvalidToken(Reason.REVOKED)
+        if claims.client_id.startswith(KEY_ID):
+            key = self._directory.api_key_of(claims.client_id)
+            if key is None:
+                raise InvalidToken(Reason.DISABLED)
+            self._require_active(key)
+            return FoundToken(claims, self._standing(key.organization_id, key.environment), key)
         client = self._directory.client(claims.client_id)
         if client is None or client.status != ACTIVE:
             raise InvalidToken(Reason.DISABLED)
@@ -83,9 +128,7 @@ class Credentials:
     def api_key(self, presented: str, before_reading: Callable[[], None] | None = None) -> FoundKey:
         """An API key of ours that is good. Raises KeyRefused for one that is not."""
         key, digest = self.api_key_of_any_standing(presented, before_reading)
-        status = key.status_at(self._clock())
-        if status != ACTIVE:
-            raise KeyRefused(Reason(status), key)
+        self._require_active(key)
         try:
             organization = self._standing(key.organization_id, key.environment)
         except InvalidToken as error:
@@ -129,6 +172,11 @@ class Credentials:
     def _claimed(self, presented: str) -> list[KeyTemplate]:
         templates = self._directory.key_templates()
         return [template for template in templates if template.recognizes(presented)]
+
+    def _require_active(self, key: ApiKey) -> None:
+        status = key.status_at(self._clock())
+        if status != ACTIVE:
+            raise KeyRefused(Reason(status), key)
 
     def _standing(self, organization_id: str, environment: str | None) -> Organization:
         organization = self._directory.organization(organization_id)

@@ -101,8 +101,10 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         return own.is_operator and ORGANIZATIONS_READ in own.catalogue.expand(client.grant)
 
     def _token(self, found: FoundToken) -> dict[str, Any]:
-        claims = found.claims.raw
-        return {**claims, "active": True, "token_type": "Bearer", "credential": "client"}
+        answer = {**found.claims.raw, "active": True, "token_type": "Bearer"}
+        if found.key is None:
+            return {**answer, "credential": "client"}
+        return {**answer, "credential": "api_key", "kind": found.key.kind, **_bounds(found.key)}
 
     def _api_key(self, found: FoundKey) -> dict[str, Any]:
         key = found.key
@@ -126,9 +128,15 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         }
         if key.expires_at is not None:
             answer["exp"] = int(key.expires_at.timestamp())
-        if key.allowed_ips:
-            answer["allowed_ips"] = list(key.allowed_ips)
-        if key.allowed_domains:
-            answer["allowed_domains"] = list(key.allowed_domains)
-            answer["missing_origin"] = key.missing_origin
-        return answer
+        return answer | _bounds(key)
+
+
+def _bounds(key: ApiKey) -> dict[str, Any]:
+    """From where it may be used, as it is now."""
+    bounds: dict[str, Any] = {}
+    if key.allowed_ips:
+        bounds["allowed_ips"] = list(key.allowed_ips)
+    if key.allowed_domains:
+        bounds["allowed_domains"] = list(key.allowed_domains)
+        bounds["missing_origin"] = key.missing_origin
+    return bounds

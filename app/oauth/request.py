@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.policy.limits import Usage
-from app.records import Client, Decision, Origin
+from app.records import ApiKey, Client, Decision, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,13 @@ class OAuthRequest:
 class Exchange:
     """One request on its way through Authlib's core: the frozen request, and what was found."""
 
-    __slots__ = ("client", "decision", "method", "payload", "secret_id", "usage")
+    __slots__ = ("client", "decision", "key", "method", "payload", "secret_id", "usage")
 
     def __init__(self, request: OAuthRequest) -> None:
         self.payload = request
         self.method = "POST"
         self.client: Client | None = None
+        self.key: ApiKey | None = None
         self.secret_id: str | None = None
         self.decision: Decision | None = None
         self.usage: Usage | None = None

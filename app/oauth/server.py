@@ -16,6 +16,7 @@ from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 from app.errors import InvalidClient, InvalidRequest, OAuthError, UnsupportedGrantType
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.request import Exchange, OAuthRequest, OAuthResponse
+from app.oauth.subjects import Subjects
 from app.policy.decide import decide
 from app.policy.limits import Limiter
 from app.records import Client, Decision
@@ -44,6 +45,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         journal: TokenJournal,
         limiter: Limiter,
         grants: Sequence[Any],
+        subjects: Subjects,
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -52,6 +54,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         self._issuer = issuer
         self._journal = journal
         self._limiter = limiter
+        self._subjects = subjects
         self._rate_limit = settings.token_rate_limit
         self._decisions: Recent[_Question, _Answer] = Recent(settings.directory_size)
         self._grants: dict[str, Any] = {grant.GRANT_TYPE: grant for grant in grants}
@@ -84,6 +87,23 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
             exchange.usage = self._limiter.count(self._rate_limit, f"token:{client.client_id}")
         return client
 
+    def accept_key(self, exchange: Exchange, presented: str) -> None:
+        """The API key that asks for a token of its own (RFC 8693), and what it gets."""
+        request = exchange.payload
+        key = self._subjects.of(presented, request.origin)
+        holder = self._subjects.holder(key)
+        exchange.client, exchange.key, exchange.secret_id = holder, key, None
+        if self._rate_limit is not None:
+            exchange.usage = self._limiter.count(self._rate_limit, f"token:{key.id}")
+        exchange.decision = decide(
+            holder,
+            self._directory.organization(key.organization_id),
+            self._settings,
+            scope=request.scope,
+            resources=request.resources,
+            held=key.scopes,
+        )
+
     def decide(self, client: Client, request: OAuthRequest) -> Decision:
         """What it gets. Pure, so the answer is kept for as long as the records are the same."""
         organization = self._directory.organization(client.organization_id)
@@ -112,6 +132,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
             decision,
             secret_id=exchange.secret_id,
             origin=request.origin,
+            actor_type="client" if exchange.key is None else "api_key",
         )
         return {
             "access_token": issued.token,

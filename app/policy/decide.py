@@ -19,9 +19,14 @@ def decide(
     *,
     scope: str | None,
     resources: tuple[str, ...],
+    held: ScopeSet | None = None,
 ) -> Decision:
-    """Raises ScopeRefused (RFC 6749 §5.2) and InvalidTarget (RFC 8707 §2)."""
-    held = organization.catalogue.expand(client.grant)
+    """Raises ScopeRefused (RFC 6749 §5.2) and InvalidTarget (RFC 8707 §2).
+
+    ``held`` is what it holds, where that is fixed and does not follow the catalogue.
+    """
+    if held is None:
+        held = organization.catalogue.expand(client.grant)
     granted = narrow(held, organization.catalogue, scope, excess=settings.scope_excess)
     return Decision(
         scope=str(granted),

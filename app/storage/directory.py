@@ -47,6 +47,7 @@ class Directory:
         self._feed = feed
         self._clients: Recent[str, Client] = Recent(settings.directory_size)
         self._keys: Recent[bytes, ApiKey] = Recent(settings.directory_size)
+        self._digests: Recent[str, bytes] = Recent(settings.directory_size)
         self._organizations: Recent[str, Organization] = Recent(settings.directory_size)
         self._revoked: dict[str, float] | None = None
         self._templates: tuple[KeyTemplate, ...] = ()
@@ -83,6 +84,17 @@ class Directory:
     def api_key_now(self, digest: bytes) -> ApiKey | None:
         """The API key as the database has it at this moment."""
         return self._read(self._keys, digest, lambda: self._load_api_key(digest))
+
+    def api_key_of(self, key_id: str) -> ApiKey | None:
+        """The API key with this id; its SHA-256 never changes, so that is kept beside."""
+        digest = self._digests.get(key_id)
+        if digest is None:
+            with self._store.connect() as connection:
+                digest = connection.execute(_DIGEST, {"key_id": key_id}).scalar()
+            if digest is None:
+                return None
+            self._digests.put(key_id, bytes(digest))
+        return self.api_key(bytes(digest))
 
     def organization(self, organization_id: str) -> Organization:
         """The organization of a client or key; it exists, because the database says so."""
@@ -263,6 +275,7 @@ def _statements() -> tuple[Any, ...]:
         .where(secret.c.client_id == bindparam("client_id"), secret.c.revoked_at.is_(None))
         .order_by(secret.c.id.desc()),
         select(key).where(key.c.digest == bindparam("digest")),
+        select(key.c.digest).where(key.c.id == bindparam("key_id")),
         select(organization, plan.c.rate_limits.label("plan_limits"))
         .outerjoin(plan, plan.c.id == organization.c.plan_id)
         .where(organization.c.id == bindparam("organization_id")),
@@ -280,6 +293,14 @@ def _statements() -> tuple[Any, ...]:
     )
 
 
-_CLIENT, _SECRETS, _API_KEY, _ORGANIZATION, _SCOPES, _RESOURCES, _REVOKED, _TEMPLATES = (
-    _statements()
-)
+(
+    _CLIENT,
+    _SECRETS,
+    _API_KEY,
+    _DIGEST,
+    _ORGANIZATION,
+    _SCOPES,
+    _RESOURCES,
+    _REVOKED,
+    _TEMPLATES,
+) = _statements()

@@ -22,7 +22,13 @@ class Issuer:
         self._journal = journal
 
     def issue(
-        self, client: Client, decision: Decision, *, secret_id: str | None, origin: Origin
+        self,
+        client: Client,
+        decision: Decision,
+        *,
+        secret_id: str | None,
+        origin: Origin,
+        actor_type: str = "client",
     ) -> IssuedToken:
         """The event is in the journal before the token leaves. Raises Unavailable."""
         nanoseconds = time.time_ns()
@@ -52,5 +58,5 @@ class Issuer:
             "exp": now + decision.ttl,
             "env": client.environment,
         }
-        self._journal.issued(nanoseconds, client, jti, origin, details)
+        self._journal.issued(nanoseconds, client, jti, origin, details, actor_type)
         return IssuedToken(token, jti, decision.ttl)

@@ -31,7 +31,13 @@ class TokenJournal:
         self._sink = sink
 
     def issued(
-        self, nanoseconds: int, client: Client, jti: str, origin: Origin, details: Mapping[str, Any]
+        self,
+        nanoseconds: int,
+        client: Client,
+        jti: str,
+        origin: Origin,
+        details: Mapping[str, Any],
+        actor_type: str = "client",
     ) -> None:
         """A token was signed; written before it leaves."""
         self._sink.append(
@@ -40,7 +46,7 @@ class TokenJournal:
                     "id": event_id(nanoseconds),
                     "time": nanoseconds,
                     "type": "token.issued",
-                    "actor_type": "client",
+                    "actor_type": actor_type,
                     "actor_id": client.client_id,
                     "organization_id": client.organization_id,
                     "target_type": "token",

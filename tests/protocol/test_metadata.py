@@ -49,7 +49,10 @@ def test_it_says_exactly_this(server, document):
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint": server.url + "/oauth/revoke",
         "revocation_endpoint_auth_methods_supported": methods,
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": [
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "authorization_endpoint": server.url + "/oauth/authorize",
         "response_types_supported": ["none"],
         "service_documentation": server.url + "/docs",

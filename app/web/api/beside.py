@@ -32,12 +32,17 @@ class ClientForm(BaseModel):
 
 
 class TokenRequest(ClientForm):
-    """RFC 6749 §4.4.2, with the resource of RFC 8707 and its alias."""
+    """RFC 6749 §4.4.2, with the resource of RFC 8707 and its alias; RFC 8693 §2.1."""
 
     grant_type: Text
     scope: Text = Field("", description="Separated by spaces; by default all that is held.")
     resource: list[Text] = Field([], description="The APIs it shall be for.")
     audience: list[Text] = Field([], description="The same as `resource`.")
+    subject_token: Text = Field("", description="To exchange: an API key.")
+    subject_token_type: Text = Field(
+        "", description="`urn:ietf:params:oauth:token-type:access_token`"
+    )
+    requested_token_type: Text = Field("", description="The same, or `…:jwt`.")
 
 
 class PresentedToken(ClientForm):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import cast
 
 from flask import current_app, g, request
 
@@ -14,33 +13,15 @@ from app.admin.desk import Desk
 from app.apikeys.exposure import flag
 from app.builtin import MANAGEMENT
 from app.errors import Invalid, KeyRefused
-from app.oauth.credentials import FoundKey, FoundToken
+from app.oauth.credentials import FoundKey, FoundToken, counted
 from app.policy.limits import allowance
-from app.records import Actor, Origin
+from app.records import Actor, ApiKey, Origin
 from app.wiring import Services, services
 from keyturn.bearer import read_credential
 from keyturn.claims import meant_for
 from keyturn.errors import CredentialExposed, InvalidToken, Reason
 from keyturn.exposure import credential_in_url
 from keyturn.scope import ScopeSet
-
-STRANGE = frozenset(
-    {
-        Reason.MALFORMED,
-        Reason.TOO_LARGE,
-        Reason.BAD_CHECKSUM,
-        Reason.UNKNOWN,
-        Reason.BAD_SIGNATURE,
-        Reason.UNKNOWN_KEY,
-        Reason.UNSUPPORTED_ALGORITHM,
-        Reason.WRONG_ISSUER,
-        Reason.WRONG_TYPE,
-    }
-)
-"""Refusals of what we never gave out. Whoever shows an old credential has been somebody once, and
-a service that goes on with it must not shut out its neighbours behind the same address."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +78,8 @@ def _require_hidden(found: Services, origin: Origin) -> None:
         return
     if not found.credentials.is_token_shaped(credential):
         with suppress(InvalidToken):
-            key, digest = _counted(
-                found,
+            key, digest = counted(
+                found.failures,
                 origin,
                 lambda before: found.credentials.api_key_of_any_standing(credential, before),
             )
@@ -112,31 +93,19 @@ def _url() -> str:
 
 def _identify(found: Services, authorization: str | None, origin: Origin) -> Caller:
     credential = read_credential(authorization)
-    presented = _counted(found, origin, lambda before: found.credentials.find(credential, before))
+    presented = counted(
+        found.failures, origin, lambda before: found.credentials.find(credential, before)
+    )
     g.profile = presented.organization.profile
     if isinstance(presented, FoundToken):
-        known, key = _by_token(found, presented, origin), None
+        known, key = _by_token(found, presented, origin), presented.key
     else:
-        known, key = _by_key(presented, origin), presented.key
+        key = presented.key
+        known = _by_key(presented, key, key.scopes, origin)
     # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
     allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
     g.usages = found.limiter.take(allowed)
     return known
-
-
-def _counted(found: Services, origin: Origin, find: Callable[[Callable[[], None]], T]) -> T:
-    """What is found. What is none of ours counts against the address."""
-
-    def require_few_failures() -> None:
-        found.failures.require_few(origin.ip)
-
-    try:
-        return find(require_few_failures)
-    except InvalidToken as refused:
-        if refused.reason in STRANGE:
-            require_few_failures()
-            found.failures.note(origin.ip)
-        raise
 
 
 def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:
@@ -149,6 +118,9 @@ def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:
     if claims.cnf is not None:
         # Bound to a key or a certificate that a bearer does not show: it may be a stolen one.
         raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{claims.jti!a} is bound")
+    ends_at = datetime.fromtimestamp(claims.exp, UTC)
+    if presented.key is not None:
+        return replace(_by_key(presented, presented.key, claims.scope, origin), expires_at=ends_at)
     client = found.directory.client(claims.client_id)
     if client is None:
         raise InvalidToken(Reason.DISABLED)
@@ -163,15 +135,18 @@ def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:
             client.environment,
             origin,
         ),
-        datetime.fromtimestamp(claims.exp, UTC),
+        ends_at,
     )
 
 
-def _by_key(presented: FoundKey, origin: Origin) -> Caller:
-    key = presented.key
+def _by_key(
+    presented: FoundToken | FoundKey, key: ApiKey, scopes: ScopeSet, origin: Origin
+) -> Caller:
+    """By the key itself, or by a token that was obtained with it."""
     key.restrictions.check(origin.ip, request.headers.get("Origin"))
+    held = scopes.narrowed_to(key.scopes)
     return Caller(
-        _actor("api_key", key.id, presented, key.scopes, key.environment, origin), key.expires_at
+        _actor("api_key", key.id, presented, held, key.environment, origin), key.expires_at
     )
 
 
