@@ -41,7 +41,7 @@ TOKEN = good_token()
     ("/" * 100_000, None),
     ("/bookings?%ff=%ff&=&&", None),
     ("", None),
-])  # fmt: skip
+], ids=range(16))  # fmt: skip
 def test_what_is_a_credential_in_a_url(url, found):
     assert credential_in_url(url, [DEFAULT_API_KEY, LOCAL, BARE]) == found
 
