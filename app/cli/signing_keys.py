@@ -42,7 +42,8 @@ def rotate(algorithm: str | None, force: bool, json_wanted: bool) -> None:
     print_one(rotated, json_wanted)
 
 
-@group.command("retire")
+# One kid in sixty-four begins with `-`: a thumbprint in base64url (RFC 7638).
+@group.command("retire", context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 @click.option("--reason", default="by_hand", show_default=True, help="For the activity log.")
 @as_json

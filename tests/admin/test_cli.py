@@ -196,6 +196,13 @@ def test_signing_keys(flask):
     assert "private" not in flask.ok("signing-key", "list", "--json")
 
 
+@pytest.mark.parametrize("kid", ["-AM6sUkO3dBN7zS1XaMIcDnW7N", "--reaSon", "-"])
+def test_a_kid_may_look_like_an_option(flask, kid):
+    refused = flask("signing-key", "retire", kid, "--reason", "leaked")
+    assert refused.exit_code == 1
+    assert "Traceback" not in refused.output
+
+
 def test_the_activity_log(flask, organization):
     lines = flask.ok("audit", "tail", "-n", "2", "--org", organization, "--json").splitlines()
     events = [json.loads(line) for line in lines]
