@@ -1,8 +1,9 @@
 """The OAuth endpoints' engine: Authlib's framework-free core, subclassed once.
 
-Grants and endpoints are Authlib's classes; authentication, policy and issuing are ours. Grants are
-found in a table of our own: Authlib asks each class and makes an object of hooks, 4 µs a grant. No
-hooks and no signals: every phase stands on this screen.
+The client credentials grant (RFC 6749 §4.4) and the endpoints (RFC 7662, RFC 7009) are Authlib's
+classes; authentication, policy and issuing are ours. Grants are found in a table of our own:
+Authlib asks each class and makes an object of hooks, 4 µs a grant. No hooks and no signals: every
+phase stands on this screen.
 """
 
 from __future__ import annotations
@@ -162,8 +163,6 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         return OAuthResponse(status, body)
 
     def handle_error_response(self, request: Exchange, error: OAuth2Error) -> OAuthResponse:
-        if error.error == UnsupportedGrantType.code:
-            raise UnsupportedGrantType from None
         raise InvalidRequest(detail=str(error.error)) from None
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:

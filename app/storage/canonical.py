@@ -83,14 +83,9 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-def row_hash(row: Mapping[str, Any]) -> bytes:
-    """The hash of a row whose details have a canonical form; of the other columns' types all
-    values have one."""
-    return hash_of(document(row))
-
-
 def hash_of(document: Mapping[str, Any]) -> bytes:
-    """The same of what ``document`` has made."""
+    """The hash of a row, of what ``document`` has made of it. Its details have a canonical form;
+    of the other columns' types all values have one."""
     return sha256(_dumped(document)).digest()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import Conflict
 from app.storage import chain
-from app.storage.canonical import GENESIS, row_hash, stream_of
+from app.storage.canonical import GENESIS, document, hash_of, stream_of
 from app.storage.chain import MANY
 from app.storage.journal import Journal
 from app.storage.shipping import LANE, ship
@@ -56,7 +56,7 @@ def assert_chained(rows):
     previous = GENESIS
     for row in rows:
         assert row.previous_hash == previous
-        assert row.hash == row_hash(dict(row._mapping))
+        assert row.hash == hash_of(document(dict(row._mapping)))
         previous = row.hash
 
 

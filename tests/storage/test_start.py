@@ -20,6 +20,7 @@ from app.storage.schema import require_current
 from app.wiring import services
 from tests.support.installation import ROOT, installed, process_environ
 from tests.support.served import free_port
+from tests.support.skips import NOT_AS_ROOT
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +216,7 @@ def test_a_master_key_that_others_can_reach(spoilt, mode):
     assert "chmod 600" in refusal(environ)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+@pytest.mark.skipif(os.geteuid() == 0, reason=NOT_AS_ROOT)
 def test_an_unreadable_master_key(spoilt):
     copy, environ = spoilt
     (copy / "keys" / "master.key").chmod(0)
