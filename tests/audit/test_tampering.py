@@ -9,7 +9,7 @@ import pytest
 from app.admin import audit_verify
 from app.crypto.jws import read_unverified
 from app.errors import Unavailable
-from app.storage.canonical import row_hash
+from app.storage.canonical import document, hash_of
 from app.storage.journal import Journal
 from app.storage.shipping import ship
 from app.tokens.checkpoints import CHECKPOINT_TYPE
@@ -106,7 +106,7 @@ def rewritten(audited, since, **changes):
     previous = None
     for row in audited.chain(stream(audited))[since - 1 :]:
         values = dict(row._mapping) | (changes if previous is None else {"previous_hash": previous})
-        previous = row_hash(values)
+        previous = hash_of(document(values))
         audited.execute(
             "UPDATE audit_events SET ip = :ip, previous_hash = :p, hash = :h WHERE id = :id",
             ip=values["ip"], p=values["previous_hash"], h=previous, id=row.id,
