@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from keyturn.limits.values import UNLIMITED, RateLimits
 from keyturn.profiles import DEFAULT_PROFILE
 from keyturn.restrictions import Restrictions
 from keyturn.scope import Catalogue, Grant, ScopeSet
@@ -20,57 +21,6 @@ REVOKED = "revoked"
 
 ALLOW = "allow"
 DENY = "deny"
-
-WINDOWS: Mapping[str, int] = {
-    "second": 1,
-    "minute": 60,
-    "hour": 3600,
-    "day": 86400,
-    "month": 30 * 86400,
-}
-"""Seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """So many in each window: ``100/minute``."""
-
-    amount: int
-    window: str
-
-    @classmethod
-    def parse(cls, text: str) -> Limit:
-        """Raises ValueError."""
-        amount, separator, window = text.partition("/")
-        if not separator or window not in WINDOWS or not (amount.isascii() and amount.isdigit()):
-            raise ValueError(f"must look like 100/minute, with one of {', '.join(WINDOWS)}")
-        if not 1 <= int(amount) <= 1_000_000_000:
-            raise ValueError("the amount must lie between 1 and 1000000000")
-        return cls(int(amount), window)
-
-    @property
-    def seconds(self) -> int:
-        return WINDOWS[self.window]
-
-    def __str__(self) -> str:
-        return f"{self.amount}/{self.window}"
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimits:
-    """Limits by class of routes; those of no class are for every class that has none of its own."""
-
-    entries: tuple[tuple[str | None, Limit], ...] = ()
-
-    @classmethod
-    def of(cls, kept: Iterable[Mapping[str, Any]]) -> RateLimits:
-        """From how they are kept: ``limit``, ``window`` and ``class``."""
-        return cls(tuple((one["class"], Limit(one["limit"], one["window"])) for one in kept))
-
-    def of_class(self, route_class: str | None) -> tuple[Limit, ...]:
-        """Those of this very class, the shortest window first."""
-        found = [limit for name, limit in self.entries if name == route_class]
-        return tuple(sorted(found, key=lambda limit: limit.seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +97,7 @@ class ApiKey:
     allowed_domains: tuple[str, ...] = ()
     missing_origin: str = DENY
     """What a key that is bound to domains does without an Origin: ``allow`` or ``deny``."""
-    rate_limits: RateLimits = RateLimits()
+    rate_limits: RateLimits = UNLIMITED
     """Its own, in place of the plan's."""
     is_exposed: bool = False
     """Seen where others could read it, and told to its owner."""

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import StartRefused
-from app.records import Limit
 from keyturn.apikey import KeyTemplate
+from keyturn.limits.values import Limit
 from keyturn.profiles import PROFILES
 
 PREFIX = "KEYTURN_"

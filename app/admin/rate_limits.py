@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from app.errors import Invalid
-from app.records import WINDOWS
+from keyturn.limits.values import MAX_AMOUNT, WINDOWS
 
 RateLimitInput: TypeAlias = str | Mapping[str, Any]
 """``LIMIT/WINDOW[:CLASS]``, or a mapping with ``limit``, ``window`` and maybe ``class``."""
 
 MAX_LIMITS = 32
-MAX_LIMIT = 1_000_000_000
 
 _CLASS = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,31})")
 _WRITTEN = re.compile(r"(?P<limit>[0-9]{1,10})/(?P<window>[a-z]+)(?::(?P<route_class>.+))?")
@@ -55,8 +54,8 @@ def _from_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(limit: Any, window: Any, route_class: Any) -> dict[str, Any]:
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_LIMIT:
-        raise _refused(f"limit must lie between 1 and {MAX_LIMIT}")
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_AMOUNT:
+        raise _refused(f"limit must lie between 1 and {MAX_AMOUNT}")
     if window not in WINDOWS:
         raise _refused(f"window must be one of: {', '.join(WINDOWS)}")
     if route_class is not None and not (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.policy.limits import Usage
 from app.records import ApiKey, Client, Decision, Origin
+from keyturn.limits.values import Usage
 
 
 @dataclass(frozen=True, slots=True)

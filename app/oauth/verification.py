@@ -11,9 +11,10 @@ from app.builtin import INTROSPECT
 from app.errors import KeyRefused, NotFound, RateLimited
 from app.oauth.credentials import Credentials
 from app.observe.tally import Tally
-from app.policy.limits import Allowance, Limiter, Usage, allowance
+from app.policy.limits import Allowance, Limiter, allowance
 from app.records import Actor, ApiKey, Origin
 from keyturn.errors import CredentialRefused, InvalidToken, Reason
+from keyturn.limits.values import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.errors import RateLimited
 from app.ports import Count, Counter
-from app.records import ApiKey, Limit, Organization
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """A limit, and how much of it is used."""
-
-    limit: Limit
-    used: int
-    resets_in: int
-    """Seconds."""
-
-    @property
-    def remaining(self) -> int:
-        return max(0, self.limit.amount - self.used)
+from app.records import ApiKey, Organization
+from keyturn.limits.values import Limit, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +93,6 @@ class Limiter:
     def _give_back(self, name: str, limits: Iterable[Limit], cost: int) -> None:
         for limit in limits:
             self._counter.hit(name, limit.seconds, -cost)
-
-
-def nearest(usages: Sequence[Usage]) -> Usage:
-    """The limit that is nearest to its end; of several, the one that lasts longest."""
-    return min(usages, key=lambda usage: (usage.remaining, -usage.resets_in))
 
 
 def _left(counted: Count) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy import Row, Text, cast, select
 
 from app.key_templates import key_templates
 from app.observe.tally import HitRate
-from app.records import DENY, ApiKey, Client, ClientSecret, Organization, RateLimits
+from app.records import DENY, ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
 from app.storage.feed import Feed
 from app.storage.memory import Recent
@@ -34,6 +34,7 @@ from app.storage.models import (
 from app.storage.organizations import assembled
 from app.storage.store import Store
 from keyturn.apikey import KeyTemplate
+from keyturn.limits.values import RateLimits
 from keyturn.scope import Grant, ScopeSet
 
 V = TypeVar("V")

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.builtin import CLASS_LIMITS, administration
 from app.errors import NotFound
-from app.records import ACTIVE, Organization, RateLimits, Resource
+from app.records import ACTIVE, Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, ResourceRow, ScopeRow
+from keyturn.limits.values import RateLimits
 from keyturn.scope import Catalogue, Declared, Grant
 
 Lock = Literal["share", "update"]

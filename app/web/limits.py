@@ -1,31 +1,9 @@
-"""How an answer says what is left of its limits (draft-ietf-httpapi-ratelimit-headers)."""
+"""How a refusal by a limit says what is left, beside ``keyturn.limits.headers``."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-
 from app.errors import RateLimited
-from app.policy.limits import Usage, nearest
-
-Headers = list[tuple[str, str]]
-
-
-def limit_headers(usages: Sequence[Usage]) -> Headers:
-    """The draft's two fields with every limit, and the three that clients have known for longer
-    with the one that is nearest to its end (C-18)."""
-    if not usages:
-        return []
-    tight = nearest(usages)
-    policies = [f'"{u.limit.window}";q={u.limit.amount};w={u.limit.seconds}' for u in usages]
-    left = [f'"{usage.limit.window}";r={usage.remaining};t={usage.resets_in}' for usage in usages]
-    return [
-        ("RateLimit-Policy", ", ".join(policies)),
-        ("RateLimit", ", ".join(left)),
-        ("X-RateLimit-Limit", str(tight.limit.amount)),
-        ("X-RateLimit-Remaining", str(tight.remaining)),
-        ("X-RateLimit-Reset", str(int(time.time()) + tight.resets_in)),
-    ]
+from keyturn.limits.headers import Headers, limit_headers
 
 
 def refused_by_limit(error: RateLimited) -> Headers:

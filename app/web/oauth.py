@@ -19,10 +19,11 @@ from app.ids import new_request_id
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import BEGAN, REQUEST_ID
 from app.web.forms import read_form
-from app.web.limits import limit_headers, refused_by_limit
+from app.web.limits import refused_by_limit
 from app.web.origin import Proxies
 from app.web.problems import status_of
 from keyturn.errors import KeyturnError
+from keyturn.limits.headers import limit_headers
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 
 import keyturn
 
-MODULES = ["keyturn", *(f"keyturn.{m.name}" for m in pkgutil.iter_modules(keyturn.__path__))]
+MODULES = ["keyturn", *(m.name for m in pkgutil.walk_packages(keyturn.__path__, "keyturn."))]
 
 
 @pytest.mark.parametrize("name", MODULES)

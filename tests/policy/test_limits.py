@@ -8,10 +8,11 @@ import pytest
 
 from app.errors import RateLimited
 from app.policy.limits import Allowance, Limiter, allowance
-from app.records import Limit, RateLimits
 from app.storage.counters.shared import SharedCounter
 from app.storage.organizations import CLASS_LIMITS
-from app.web.limits import limit_headers, refused_by_limit
+from app.web.limits import refused_by_limit
+from keyturn.limits.headers import limit_headers
+from keyturn.limits.values import Limit, RateLimits
 
 NOW = 1_800_000_000 - 1_800_000_000 % (30 * 86400)
 """The beginning of every window."""

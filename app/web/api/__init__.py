@@ -26,7 +26,7 @@ from app.web.api import (
 )
 from app.web.api.bodies import JsonRequest
 from app.web.api.caller import admit
-from app.web.limits import limit_headers
+from keyturn.limits.headers import limit_headers
 
 COLLECTIONS = (
     me,

@@ -24,8 +24,8 @@ from pydantic_core import PydanticCustomError
 from app.admin.changes import UNSET
 from app.admin.fields import MAX_DESCRIPTION, MAX_IDENTIFIER, MAX_NAME
 from app.admin.pages import DEFAULT_LIMIT, MAX_LIMIT
-from app.admin.rate_limits import MAX_LIMIT as MAX_RATE
 from app.admin.rate_limits import MAX_LIMITS as MAX_RATES
+from keyturn.limits.values import MAX_AMOUNT
 from keyturn.scope import MAX_SCOPE_TOKENS, MAX_TOKEN_LENGTH
 
 MAX_ID = 64
@@ -191,7 +191,7 @@ class PageOf(Answer, Generic[T]):
 class RateLimit(Body):
     """So many requests in a window, for one class of routes or for all."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_RATE)]
+    limit: Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
     window: Choice
     route_class: Annotated[str, Field(max_length=32)] | None = Field(None, alias="class")
 

@@ -11,13 +11,13 @@ from app.apikeys import lifecycle
 from app.builtin import INTROSPECT
 from app.oauth.credentials import MAX_LENGTH
 from app.oauth.verification import Use
-from app.policy.limits import Usage
 from app.web.api.answers import answer, shown
 from app.web.api.api_keys import ApiKey
 from app.web.api.caller import actor, desk
 from app.web.api.documented import WRITES, collection, gives, needs
 from app.web.api.values import Answer, Body, Environment, Scopes, example
 from app.wiring import services
+from keyturn.limits.values import Usage
 
 blueprint = collection("verification", "Whether a key may do what it asks", "api-keys/verify")
 
