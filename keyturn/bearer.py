@@ -17,6 +17,7 @@ from keyturn.errors import (
     CredentialExposed,
     CredentialMalformed,
     CredentialMissing,
+    CredentialRefused,
     InvalidToken,
     MalformedKey,
     Reason,
@@ -30,13 +31,14 @@ from keyturn.jwks import JwksUrl, KeySource
 from keyturn.principal import Principal
 from keyturn.restrictions import IPAddress
 from keyturn.verdicts import DEFAULT_MAX_STALENESS, Verdicts
-from keyturn.verify import DEFAULT_LEEWAY, MAX_TOKEN_LENGTH, TokenVerifier
+from keyturn.verify import DEFAULT_LEEWAY, MAX_TOKEN_LENGTH, TokenVerifier, is_token_shaped
 
 if TYPE_CHECKING:
     import httpx
 
 _MAX_HEADER = MAX_TOKEN_LENGTH + 64
-_MAX_OPAQUE_KEY = 512
+MAX_OPAQUE_KEY = 512
+"""Characters of a key without a template that are looked at."""
 _MAX_TOLD = 1_000
 # One scheme, spaces, one token68 and nothing else (RFC 6750 §2.1). The scheme in any case (RFC 9110
 # §11.1). No control character, comma or second token fits.
@@ -162,8 +164,7 @@ class Verifier:
         credential = read_credential(authorization)
         if is_secure is False:
             self._exposed(credential, Reason.INSECURE_TRANSPORT)
-        # A JWS has two dots, our keys have none; whatever has more is no token of ours.
-        if credential.count(".") == 2:
+        if is_token_shaped(credential):
             principal = self._of_token(credential)
         else:
             principal = self._of_key(credential, ip, origin)
@@ -229,7 +230,7 @@ class Verifier:
     def _read_key(self, key: str) -> str | None:
         """The environment a key names; all that can be refused without asking is refused here."""
         if not self._templates:
-            if len(key) > _MAX_OPAQUE_KEY:
+            if len(key) > MAX_OPAQUE_KEY:
                 raise InvalidToken(Reason.TOO_LARGE, detail=f"{len(key)} characters")
             return None
         for template in self._templates:
@@ -281,3 +282,15 @@ def read_credential(authorization: str | None) -> str:
         other = _OTHER_SCHEME.fullmatch(authorization) is not None
         raise CredentialMalformed(other_scheme=other)
     return found[1]
+
+
+def can_be_sent(credential: str) -> bool:
+    """Whether an Authorization header takes it as it stands.
+
+    >>> can_be_sent("abcdef1234567890"), can_be_sent("two words")
+    (True, False)
+    """
+    try:
+        return read_credential(f"Bearer {credential}") == credential
+    except CredentialRefused:
+        return False

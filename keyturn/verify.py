@@ -29,6 +29,15 @@ _REFUSED = frozenset({"crit", "b64", "zip", "enc", "jwk", "jku", "x5c", "x5u"})
 _MAX_HEADERS = 64
 
 
+def is_token_shaped(credential: str) -> bool:
+    """Whether it can be a JWS at all: that has two dots, and whatever else has is no key.
+
+    >>> is_token_shaped("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"), is_token_shaped("kt_live_x")
+    (True, False)
+    """
+    return credential.count(".") == 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Header:
     alg: str

@@ -15,8 +15,8 @@ from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED, Actor
 from app.storage import api_keys, organizations, plans
 from app.storage.models import ApiKeyRow, OrganizationRow, PlanRow
 from keyturn.apikey import KeyTemplate, key_digest
-from keyturn.bearer import read_credential
-from keyturn.errors import BadChecksum, CredentialRefused, MalformedKey, Reason, RestrictionRefused
+from keyturn.bearer import can_be_sent
+from keyturn.errors import BadChecksum, MalformedKey, Reason, RestrictionRefused
 from keyturn.restrictions import Restrictions
 
 MAX_LENGTH = 16 * 1024
@@ -71,12 +71,13 @@ def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> 
         owner = organizations.get(session, row.organization_id) if row is not None else None
         if row is None or owner is None or not _reaches(actor, row):
             own = organizations.existing(session, actor.organization_id)
-            checks = (*_form(_templates(desk, own), key), Check("known", False, _UNKNOWN))
+            form = _form(_templates(desk, own), key, is_known=False)
+            checks = (*form, Check("known", False, _UNKNOWN))
             return Inspection(checks, None)
         plan = plans.get(session, owner.plan_id) if owner.plan_id else None
         shown = view(owner, row, desk.clock())
         checks = (
-            *_form(_templates(desk, owner), key),
+            *_form(_templates(desk, owner), key, is_known=True),
             Check("known", True, f"{row.id}, {row.name}"),
             *_standing(owner, row, status_at(row, desk.clock())),
             _environment(owner, row, asked.environment),
@@ -105,13 +106,14 @@ def _reaches(actor: Actor, row: ApiKeyRow) -> bool:
     return True
 
 
-def _form(templates: Sequence[KeyTemplate], key: str) -> Iterator[Check]:
-    try:
-        right = read_credential(f"Bearer {key}") == key
-    except CredentialRefused:
-        right = False
+def _form(templates: Sequence[KeyTemplate], key: str, *, is_known: bool) -> Iterator[Check]:
+    right = can_be_sent(key)
     wrong = "has characters that no header takes: send the key alone, without quotes or line ends"
     yield Check("header", right, "can be sent as `Authorization: Bearer …`" if right else wrong)
+    if is_known and not any(template.recognizes(key) for template in templates):
+        yield Check("format", True, "opaque: it was imported")
+        yield Check("checksum", None, "such keys have none")
+        return
     slips = []
     for number, template in enumerate(templates):
         try:

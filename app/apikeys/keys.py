@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from app.admin.desk import Desk
@@ -27,20 +28,38 @@ def new_key(
     if environment is not None and environment not in template.environments:
         raise Conflict("The environment of this key is no longer the organization's")
     key = template.generate(environment, desk.random_bytes)
+    seen = Seen(key_digest(key), prefix_of(key), last_four(key))
+    row = add(work, owner, seen, values)
+    work.session.flush()
+    return row, key
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is kept of a key's text."""
+
+    digest: bytes
+    prefix: str
+    last_four: str
+
+
+def add(
+    work: Transaction, owner: OrganizationRow, seen: Seen, values: Mapping[str, Any]
+) -> ApiKeyRow:
+    """Write a key whose text is known, or was once."""
     row = ApiKeyRow(
         id=new_id("key"),
         organization_id=owner.id,
         status=ACTIVE,
-        digest=key_digest(key),
-        prefix=prefix_of(key),
-        last_four=last_four(key),
+        digest=seen.digest,
+        prefix=seen.prefix,
+        last_four=seen.last_four,
         created_at=work.now,
         updated_at=work.now,
         **values,
     )
     work.session.add(row)
-    work.session.flush()
-    return row, key
+    return row
 
 
 def locked(work: Transaction, organization_id: str, key_id: str) -> ApiKeyRow:

@@ -43,7 +43,7 @@ from app.apikeys.values import (
 )
 from app.builtin import KEYS_READ, KEYS_WRITE
 from app.errors import Conflict, NotFound
-from app.records import ACTIVE, DISABLED, Actor
+from app.records import ACTIVE, DISABLED, Actor, Organization
 from app.storage import api_keys, organizations
 from app.storage.models import ApiKeyRow, OrganizationRow
 from app.storage.store import Transaction
@@ -60,38 +60,46 @@ def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
     with desk.store.transaction(actor) as work:
         # Locked for the count: two that create at once would both find room for one more.
         owner = rows.organization_row(work, organization_id, "update")
-        organization = organizations.record(work.session, owner)
-        scopes = own_scopes(actor, new.preset) if new.scopes is None else new.scopes
-        grant = chosen_grant(work, organization, scopes, new.preset)
-        flat = require_grantable(actor, organization, grant)
-        environment = new.environment or default_environment(actor, organization)
-        fields.one_of(environment, organization.environments, "environment")
-        require_environment(actor, environment)
-        expires_at = fields.expiry(new.expires_at, new.expires_in, work.now)
-        values: dict[str, Any] = {
-            "name": fields.name(new.name),
-            "description": fields.description(new.description),
-            "environment": environment,
-            "kind": fields.one_of(new.kind, KINDS, "kind"),
-            "scopes": list(flat),
-            "preset": new.preset,
-            "allowed_ips": read_networks(new.allowed_ips),
-            "allowed_domains": read_domains(new.allowed_domains),
-            "missing_origin": fields.one_of(
-                new.missing_origin or default_missing_origin(owner, new.kind),
-                MISSING_ORIGIN,
-                "missing_origin",
-            ),
-            "rate_limits": read_rate_limits(new.rate_limits),
-            "expires_at": within_own_life(work, expires_at),
-            "created_by": actor.id,
-        }
-        require_publishable(organization, values["kind"], flat, values)
-        require_own_limits(work, owner, values["rate_limits"])
+        values = read_new(work, owner, organizations.record(work.session, owner), new)
         require_room(work, owner)
         row, key = new_key(desk, work, owner, values)
         record(work, row, "api_key.created", name=row.name, scopes=row.scopes)
         return CreatedApiKey(view(owner, row, work.now), key)
+
+
+def read_new(
+    work: Transaction, owner: OrganizationRow, organization: Organization, new: NewApiKey
+) -> dict[str, Any]:
+    """What is said of a new key, checked: its columns. Raises Forbidden, Invalid, PlanLimit."""
+    actor = work.actor
+    scopes = own_scopes(actor, new.preset) if new.scopes is None else new.scopes
+    grant = chosen_grant(work, organization, scopes, new.preset)
+    flat = require_grantable(actor, organization, grant)
+    environment = new.environment or default_environment(actor, organization)
+    fields.one_of(environment, organization.environments, "environment")
+    require_environment(actor, environment)
+    expires_at = fields.expiry(new.expires_at, new.expires_in, work.now)
+    values: dict[str, Any] = {
+        "name": fields.name(new.name),
+        "description": fields.description(new.description),
+        "environment": environment,
+        "kind": fields.one_of(new.kind, KINDS, "kind"),
+        "scopes": list(flat),
+        "preset": new.preset,
+        "allowed_ips": read_networks(new.allowed_ips),
+        "allowed_domains": read_domains(new.allowed_domains),
+        "missing_origin": fields.one_of(
+            new.missing_origin or default_missing_origin(owner, new.kind),
+            MISSING_ORIGIN,
+            "missing_origin",
+        ),
+        "rate_limits": read_rate_limits(new.rate_limits),
+        "expires_at": within_own_life(work, expires_at),
+        "created_by": actor.id,
+    }
+    require_publishable(organization, values["kind"], flat, values)
+    require_own_limits(work, owner, values["rate_limits"])
+    return values
 
 
 def list_page(

@@ -72,12 +72,12 @@ def require_own_limits(
         raise PlanLimit("The plan allows no limits of a key's own", field="rate_limits")
 
 
-def require_room(work: Transaction, owner: OrganizationRow) -> None:
-    """One more active key fits the plan (S2-10). Raises PlanLimit."""
+def require_room(work: Transaction, owner: OrganizationRow, more: int = 1) -> None:
+    """So many more active keys fit the plan (S2-10). Raises PlanLimit."""
     plan = plans.get(work.session, owner.plan_id) if owner.plan_id else None
     if plan is None or plan.max_active_keys is None:
         return
     if plan.max_active_keys == 0:
         raise PlanLimit("The plan has no API keys")
-    if api_keys.count_active(work.session, owner.id, work.now) >= plan.max_active_keys:
+    if api_keys.count_active(work.session, owner.id, work.now) + more > plan.max_active_keys:
         raise PlanLimit(f"The plan's number of active API keys is reached: {plan.max_active_keys}")

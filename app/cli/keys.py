@@ -12,6 +12,7 @@ from app.apikeys import endings, inspection, lifecycle, patterns, succession
 from app.apikeys.policies import ROTATIONS
 from app.apikeys.rules import MISSING_ORIGIN
 from app.apikeys.values import KINDS, STATUSES, ApiKeyChanges, ApiKeyFilter, NewApiKey
+from app.cli.key_import import import_
 from app.cli.terminal import (
     DURATION,
     Group,
@@ -39,6 +40,7 @@ group = Group("key", help="API keys: long-lived credentials, sent as they are.")
 
 
 def register(app: Flask) -> None:
+    group.add_command(import_)
     app.cli.add_command(group)
 
 

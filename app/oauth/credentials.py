@@ -19,7 +19,7 @@ from app.tokens.keyring import Keyring
 from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
-from keyturn.verify import TokenVerifier
+from keyturn.verify import TokenVerifier, is_token_shaped
 
 MAX_LENGTH = 16 * 1024
 KEY_ID = "key_"
@@ -97,17 +97,13 @@ class Credentials:
     def find(
         self, presented: str, before_reading: Callable[[], None] | None = None
     ) -> FoundToken | FoundKey:
-        """By its form: a JWT has two dots, an API key none.
+        """By its form: a JWT has two dots, and no API key has.
 
         ``before_reading`` is called before the database is read for what may be anything.
         """
-        if self.is_token_shaped(presented):
+        if is_token_shaped(presented):
             return self.token(presented)
         return self.api_key(presented, before_reading)
-
-    def is_token_shaped(self, presented: str) -> bool:
-        """Whether it can be a JWT at all."""
-        return "." in presented
 
     def token(self, presented: str) -> FoundToken:
         """A JWT of ours: signature, life, revocation, and its client's present standing."""

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.journal import TokenJournal
 from keyturn.errors import InvalidToken, Reason
+from keyturn.verify import is_token_shaped
 
 EXPOSURES = (Reason.IN_QUERY, Reason.INSECURE_TRANSPORT)
 
@@ -60,7 +61,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         presented = request.form.get("token")
         if not presented:
             raise InvalidRequest("token is missing")
-        kind = "token" if self._credentials.is_token_shaped(presented) else "api_key"
+        kind = "token" if is_token_shaped(presented) else "api_key"
         try:
             found = self._credentials.find(presented)
         except InvalidToken as error:

@@ -15,6 +15,7 @@ from app.storage.revocations import revoke_key_by_possession, revoke_token
 from app.storage.store import Store
 from keyturn.errors import InvalidToken
 from keyturn.scope import ScopeSet
+from keyturn.verify import is_token_shaped
 
 DONE: tuple[int, dict[str, object], None] = (200, {}, None)
 """The one answer, also for a token that is unknown, over or somebody else's (§2.2)."""
@@ -39,7 +40,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
         if not presented:
             raise InvalidRequest("token is missing")
         try:
-            if self._credentials.is_token_shaped(presented):
+            if is_token_shaped(presented):
                 self._revoke_token(client, presented, request.origin)
             else:
                 self._revoke_key(client, presented, request.origin)

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from app.records import ACTIVE, DISABLED, EXPIRED, ROTATED
 from app.storage.models import ApiKeyRow, AuditEventRow
 
+AT_ONCE = 500
+"""Values in one statement."""
+
 
 def get(
     session: Session, organization_id: str, key_id: str, *, lock: bool = False
@@ -27,6 +30,15 @@ def by_digest(session: Session, digest: bytes, *, lock: bool = False) -> ApiKeyR
     """The key with this SHA-256: whoever knows the key."""
     statement = select(ApiKeyRow).where(ApiKeyRow.digest == digest)
     return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def by_digests(session: Session, digests: Sequence[bytes]) -> dict[bytes, ApiKeyRow]:
+    """Those of the keys with these digests that there are, of whatever organization."""
+    found: dict[bytes, ApiKeyRow] = {}
+    for start in range(0, len(digests), AT_ONCE):
+        some = ApiKeyRow.digest.in_(digests[start : start + AT_ONCE])
+        found |= {row.digest: row for row in session.scalars(select(ApiKeyRow).where(some))}
+    return found
 
 
 def page(

@@ -35,10 +35,9 @@ def read_products() -> dict[str, dict[str, Any]]:
 
 def environ_of(product: dict[str, Any]) -> dict[str, str]:
     """What the API is told of a product, beside the issuer and its credentials."""
-    return {
-        "PROFILE": product["profile"],
-        "KEY_TEMPLATES": json.dumps([product["key_template"]]),
-    }
+    # None where keys were imported: of those no form is known, and the issuer is asked of any text.
+    templates = product.get("key_templates", [product["key_template"]])
+    return {"PROFILE": product["profile"], "KEY_TEMPLATES": json.dumps(templates)}
 
 
 def found(line: CommandLine, name: str, product: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:

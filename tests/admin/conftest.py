@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -76,3 +77,31 @@ def tenant(house):
 def other(house):
     """Somebody else's organization in the same installation."""
     return Tenant(house)
+
+
+@pytest.fixture
+def flask(installation):
+    """``flask ARGUMENTS`` in this process; ``.ok()`` and ``.json()`` want exit status 0."""
+    runner = installation.app.test_cli_runner()
+
+    class Flask:
+        def __call__(self, *arguments, stdin=None):
+            return runner.invoke(args=list(arguments), input=stdin)
+
+        def ok(self, *arguments, **also):
+            result = self(*arguments, **also)
+            assert result.exit_code == 0, result.output
+            return result.stdout
+
+        def json(self, *arguments, **also):
+            return json.loads(self.ok(*arguments, "--json", **also))
+
+        def refused(self, *arguments, **also):
+            result = self(*arguments, **also)
+            assert result.exit_code == 1, result.output
+            assert result.stdout == ""
+            assert len(result.stderr.splitlines()) == 1
+            assert result.stderr.startswith("keyturn: ")
+            return result.stderr
+
+    return Flask()

@@ -15,34 +15,6 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 @pytest.fixture
-def flask(installation):
-    """``flask ARGUMENTS`` in this process; ``.ok()`` and ``.json()`` want exit status 0."""
-    runner = installation.app.test_cli_runner()
-
-    class Flask:
-        def __call__(self, *arguments, stdin=None):
-            return runner.invoke(args=list(arguments), input=stdin)
-
-        def ok(self, *arguments, **also):
-            result = self(*arguments, **also)
-            assert result.exit_code == 0, result.output
-            return result.stdout
-
-        def json(self, *arguments, **also):
-            return json.loads(self.ok(*arguments, "--json", **also))
-
-        def refused(self, *arguments, **also):
-            result = self(*arguments, **also)
-            assert result.exit_code == 1, result.output
-            assert result.stdout == ""
-            assert len(result.stderr.splitlines()) == 1
-            assert result.stderr.startswith("keyturn: ")
-            return result.stderr
-
-    return Flask()
-
-
-@pytest.fixture
 def organization(installation):
     return installation.organization(scopes=["rooms:read", "rooms:write"])
 

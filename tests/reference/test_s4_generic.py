@@ -56,6 +56,18 @@ def test_a_key_is_opaque(product):
     assert re.fullmatch(r"[a-z0-9]{32}", product.key().key)
 
 
+@pytest.mark.row("S4-3")
+def test_the_example_value_is_imported_and_opens_the_api(product, tmp_path):
+    file = tmp_path / "keys.csv"
+    file.write_text("key,name,scopes\nabcdef1234567890,former,bookings:read\n")
+    runner = product.installation.app.test_cli_runner()
+    done = runner.invoke(args=["key", "import", str(file), "--org", "generic"])
+    assert (done.exit_code, "abcdef1234567890" in done.output) == (0, False)
+    response = product.with_key("abcdef1234567890", "/api/v1/users/me")
+    assert response.status_code == 200
+    assert response.json()["data"]["scopes"] == ["bookings:read"]
+
+
 @pytest.mark.row("S4-6", "S4-7", "S4-8", "S4-9", "S4-10", "S4-12", "S4-13")
 def test_the_curl_example_of_a_token(product, client):
     answer = json.loads(shell(token_request(product, client)))

@@ -22,6 +22,7 @@ from keyturn.claims import meant_for
 from keyturn.errors import CredentialExposed, InvalidToken, Reason
 from keyturn.exposure import credential_in_url
 from keyturn.scope import ScopeSet
+from keyturn.verify import is_token_shaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _require_hidden(found: Services, origin: Origin) -> None:
         credential, reason = read_credential(authorization), Reason.INSECURE_TRANSPORT
     if credential is None:
         return
-    if not found.credentials.is_token_shaped(credential):
+    if not is_token_shaped(credential):
         with suppress(InvalidToken):
             key, digest = counted(
                 found.failures,
