@@ -11,6 +11,7 @@ from app.admin import fields, rows
 from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
 from app.admin.key_templates import read_departures, retired, secret_template
+from app.admin.key_variables import SETTING, key_variable, read_variable
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rights import require_operator, require_organization
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
@@ -39,6 +40,8 @@ class NewOrganization:
     plan_id: str | None = None
     key_template: Mapping[str, Any] = field(default_factory=dict)
     profile: str = PROFILES[0]
+    key_variable: str | None = None
+    """The environment variable that a new key is shown with; None: made of the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class OrganizationChanges:
     plan_id: str | Unset | None = UNSET
     key_template: Mapping[str, Any] | Unset = UNSET
     profile: str | Unset = UNSET
+    key_variable: str | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class OrganizationView:
     former_key_templates: tuple[Mapping[str, Any], ...]
     """Whole, the youngest first: keys that look so are still taken."""
     profile: str
+    key_variable: str
     created_at: datetime
     updated_at: datetime
 
@@ -86,6 +91,7 @@ def create(desk: Desk, actor: Actor, new: NewOrganization) -> OrganizationView:
             plan_id=new.plan_id,
             key_template=read_departures(desk.settings, environments, new.key_template),
             profile=fields.one_of(new.profile, PROFILES, "profile"),
+            settings=_settings({}, new.key_variable),
         )
         work.record(
             "organization.created", "organization", row.id, organization_id=row.id, name=name
@@ -100,10 +106,9 @@ def new_row(work: Transaction, name: str, **values: Any) -> OrganizationRow:
         name=name,
         status=ACTIVE,
         former_key_templates=[],
-        settings={},
         created_at=work.now,
         updated_at=work.now,
-        **({"id": new_id("org"), "is_operator": False, "plan_id": None} | values),
+        **({"id": new_id("org"), "is_operator": False, "plan_id": None, "settings": {}} | values),
     )
     work.session.add(row)
     work.session.flush()
@@ -188,6 +193,8 @@ def _checked(
         _require_plan(work, values["plan_id"])
     if "profile" in values:
         fields.one_of(values["profile"], PROFILES, "profile")
+    if SETTING in values:
+        values["settings"] = _settings(row.settings, values.pop(SETTING))
     environments = row.environments
     if "environments" in values:
         environments = values["environments"] = _environments(settings, values["environments"])
@@ -202,6 +209,12 @@ def _checked(
         values["key_template"] = checked
         values["former_key_templates"] = retired(settings, row, checked)
     return values
+
+
+def _settings(present: Mapping[str, Any], variable: str | None) -> dict[str, Any]:
+    """The organization's settings with another variable for its keys."""
+    kept = {name: value for name, value in present.items() if name != SETTING}
+    return kept if variable is None else kept | {SETTING: read_variable(variable)}
 
 
 def _environments(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -226,4 +239,6 @@ def _require_plan(work: Transaction, plan_id: str | None) -> None:
 
 
 def _view(row: OrganizationRow) -> OrganizationView:
-    return rows.view_of(OrganizationView, row, key_template=dict(row.key_template))
+    return rows.view_of(
+        OrganizationView, row, key_template=dict(row.key_template), key_variable=key_variable(row)
+    )

@@ -38,6 +38,7 @@ from app.apikeys.values import (
     ApiKeyView,
     CreatedApiKey,
     NewApiKey,
+    created,
     status_at,
     view,
 )
@@ -64,7 +65,7 @@ def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
         require_room(work, owner)
         row, key = new_key(desk, work, owner, values)
         record(work, row, "api_key.created", name=row.name, scopes=row.scopes)
-        return CreatedApiKey(view(owner, row, work.now), key)
+        return created(owner, row, key, work.now)
 
 
 def read_new(

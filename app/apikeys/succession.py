@@ -12,7 +12,7 @@ from app.admin.rights import reach, require
 from app.apikeys.endings import read_reason
 from app.apikeys.keys import locked, new_key, record
 from app.apikeys.rules import default_grace, require_room, within_own_life
-from app.apikeys.values import CreatedApiKey, status_at, view
+from app.apikeys.values import CreatedApiKey, created, status_at
 from app.builtin import KEYS_WRITE
 from app.errors import Conflict, Forbidden
 from app.records import ACTIVE, DISABLED, REVOKED, ROTATED, Actor
@@ -83,7 +83,7 @@ def rotate(
             why=why,
         )
         record(work, successor, "api_key.created", name=row.name, rotated_from=row.id)
-        return CreatedApiKey(view(owner, successor, work.now), key)
+        return created(owner, successor, key, work.now)
 
 
 def replace(
@@ -116,7 +116,7 @@ def replace(
         )
         record(work, row, "api_key.revoked", successor=successor.id, why=why)
         record(work, successor, "api_key.created", name=row.name, rotated_from=row.id)
-        return CreatedApiKey(view(owner, successor, work.now), key)
+        return created(owner, successor, key, work.now)
 
 
 def _successor(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.admin.changes import UNSET, Unset
+from app.admin.key_variables import key_variable
 from app.admin.rate_limits import RateLimitInput
 from app.admin.rows import view_of
 from app.apikeys.policies import KeyPolicy
@@ -119,6 +120,13 @@ class CreatedApiKey:
 
     api_key: ApiKeyView
     key: str = field(repr=False)
+    variable: str
+    """The environment variable to keep it in."""
+
+
+def created(owner: OrganizationRow, row: ApiKeyRow, key: str, now: datetime) -> CreatedApiKey:
+    """What is shown of a key once."""
+    return CreatedApiKey(view(owner, row, now), key, key_variable(owner))
 
 
 def view(owner: OrganizationRow, row: ApiKeyRow, now: datetime) -> ApiKeyView:

@@ -11,7 +11,14 @@ from app.admin.pages import Page
 from app.apikeys import endings, inspection, lifecycle, patterns, succession
 from app.apikeys.policies import ROTATIONS
 from app.apikeys.rules import MISSING_ORIGIN
-from app.apikeys.values import KINDS, STATUSES, ApiKeyChanges, ApiKeyFilter, NewApiKey
+from app.apikeys.values import (
+    KINDS,
+    STATUSES,
+    ApiKeyChanges,
+    ApiKeyFilter,
+    CreatedApiKey,
+    NewApiKey,
+)
 from app.cli.key_import import import_
 from app.cli.terminal import (
     DURATION,
@@ -93,8 +100,7 @@ def create(
             rate_limits=rate_limit,
         ),
     )
-    print_one(created.api_key, json_wanted, key=created.key)
-    say_once(json_wanted)
+    _print_made(created, json_wanted)
 
 
 @group.command("list")
@@ -219,8 +225,7 @@ def rotate(key_id: str, grace: int | None, reason: str, org: str | None, json_wa
         reason=reason,
         organization_id=at.organization(org),
     )
-    print_one(created.api_key, json_wanted, key=created.key)
-    say_once(json_wanted)
+    _print_made(created, json_wanted)
 
 
 @group.command("replace")
@@ -235,8 +240,7 @@ def replace(key_id: str, reason: str, org: str | None, json_wanted: bool) -> Non
     made = succession.replace(
         at.desk, at.actor, key_id, reason=reason, organization_id=organization_id
     )
-    print_one(made.api_key, json_wanted, key=made.key)
-    say_once(json_wanted)
+    _print_made(made, json_wanted)
 
 
 @group.command("revoke-all")
@@ -347,6 +351,15 @@ def print_patterns(scanner: str, json_wanted: bool) -> None:
         print_page(Page(tuple(found), None), json_wanted, ())
     else:
         click.echo(patterns.FORMATS[scanner](found))
+
+
+def _print_made(made: CreatedApiKey, json_wanted: bool) -> None:
+    if json_wanted:
+        print_one(made.api_key, True, key=made.key, key_variable=made.variable)
+        return
+    print_one(made.api_key, False, key=made.key)
+    click.echo(f"\n{made.variable}={made.key}")  # for an .env file
+    say_once(json_wanted)
 
 
 def _key_from_stdin() -> str:

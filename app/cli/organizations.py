@@ -52,6 +52,7 @@ TEMPLATE = Template()
 @click.option("--plan", help="A plan, by id or name.")
 @click.option("--key-template", type=TEMPLATE, default="{}", help="How its API keys look, as JSON.")
 @click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True)
+@click.option("--key-variable", help="Where its keys are kept. Default: made of its name.")
 @as_json
 def create(
     name: str,
@@ -59,6 +60,7 @@ def create(
     plan: str | None,
     key_template: dict[str, Any],
     profile: str,
+    key_variable: str | None,
     json_wanted: bool,
 ) -> None:
     """Register an organization."""
@@ -69,6 +71,7 @@ def create(
         plan_id=_plan(at, plan),
         key_template=key_template,
         profile=profile,
+        key_variable=key_variable,
     )
     print_one(organizations.create(at.desk, at.actor, new), json_wanted)
 
@@ -103,6 +106,7 @@ def show(organization: str, json_wanted: bool) -> None:
 @click.option("--no-plan", is_flag=True, help="Put it on no plan: no caps.")
 @click.option("--key-template", type=TEMPLATE, help="How its new API keys look, as JSON.")
 @click.option("--profile", type=click.Choice(PROFILES), help="How its APIs present errors.")
+@click.option("--key-variable", help="The environment variable that its new keys are shown with.")
 @as_json
 def update(
     organization: str,
@@ -113,6 +117,7 @@ def update(
     no_plan: bool,
     key_template: dict[str, Any] | None,
     profile: str | None,
+    key_variable: str | None,
     json_wanted: bool,
 ) -> None:
     """Change what is named; the rest stays. By id or name."""
@@ -124,6 +129,7 @@ def update(
         plan_id=None if no_plan else given(_plan(at, plan)),
         key_template=given(key_template),
         profile=given(profile),
+        key_variable=given(key_variable),
     )
     if changes == OrganizationChanges():
         raise click.UsageError("name something to change")

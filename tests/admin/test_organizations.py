@@ -43,6 +43,9 @@ def change(house, tenant, **changes):
     ("plan_id", {"plan_id": "plan_nothing"}),
     ("profile", {"profile": "nobody"}),
     ("key_template", {"key_template": {"length": 1}}),
+    ("key_variable", {"key_variable": "api key"}),
+    ("key_variable", {"key_variable": "1_KEY"}),
+    ("key_variable", {"key_variable": "K" * 65}),
 ])  # fmt: skip
 def test_a_bad_value_is_refused_by_its_field(house, tenant, field, values):
     with pytest.raises(Invalid) as refused:
@@ -53,6 +56,25 @@ def test_a_bad_value_is_refused_by_its_field(house, tenant, field, values):
     with pytest.raises(Invalid) as refused:
         change(house, tenant, **values)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(("name", "variable"), [
+    ("Experience Local", "EXPERIENCELOCAL_API_KEY"),
+    ("Böden & Co.", "BDENCO_API_KEY"),
+    ("24 hours", "_24HOURS_API_KEY"),
+    ("予約", "API_KEY"),
+    ("x" * 100, "X" * 50 + "_API_KEY"),
+])  # fmt: skip
+def test_the_variable_of_its_keys_is_made_of_its_name_or_chosen(house, tenant, name, variable):
+    assert change(house, tenant, name=name).key_variable == variable
+    assert change(house, tenant, key_variable="MY_KEY").key_variable == "MY_KEY"
+    made = lifecycle.create(
+        tenant.desk, tenant.administrator, NewApiKey(name="x", scopes=["rooms:read"])
+    )
+    assert made.variable == "MY_KEY"
+    assert change(house, tenant, key_variable=None).key_variable == variable
+    # Names are unique, and the next case is another organization of this installation.
+    change(house, tenant, name=tenant.id)
 
 
 def test_names_are_unique(house, tenant, other):

@@ -96,6 +96,18 @@ def _lives(made, process):
         return False
 
 
+def called_with_the_printed_line(product, variable):
+    """What the example prints that reads its key from the environment, where the .env line of the
+    key's creation was put."""
+    runner = product.installation.app.test_cli_runner()
+    arguments = ["key", "create", "--name", "x", "--scope", "experiences:read"]
+    done = runner.invoke(args=[*arguments, "--org", product.organization])
+    assert done.exit_code == 0, done.output
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(f"{variable}=")]
+    command = [sys.executable, "-m", "examples.bookings.caller", product.url, variable]
+    return _run(command, cwd=ROOT, **dict([line.split("=", 1)]))
+
+
 # The documents' own examples ---------------------------------------------------------------------
 
 
@@ -145,8 +157,8 @@ def with_axios(directory):
     return directory
 
 
-def _run(command, cwd=None):
-    environ = process_environ({"NO_PROXY": HOST, "no_proxy": HOST})
+def _run(command, cwd=None, **also):
+    environ = process_environ({"NO_PROXY": HOST, "no_proxy": HOST, **also})
     done = subprocess.run(
         command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=60, check=False
     )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from examples.bookings.declare import read_products
-from tests.reference.support import replaced, shell
+from tests.reference.support import called_with_the_printed_line, replaced, shell
 
 PRODUCT = "bookingscheduler"
 HOST = "https://api.bookingscheduler.com"
@@ -167,3 +167,8 @@ def test_three_environments_each_with_its_own_data(product):
 
 def test_keys_look_as_configured(product):
     assert re.fullmatch(r"bs_[A-Za-z0-9]{32}_[A-Za-z0-9]{6}", product.key().key)
+
+
+@pytest.mark.row("S0-9")
+def test_the_key_is_kept_in_its_variable(product):
+    assert "ayaks" in called_with_the_printed_line(product, "BOOKINGSCHEDULER_API_KEY")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.reference.support import replaced, shell
+from tests.reference.support import called_with_the_printed_line, replaced, shell
 
 PRODUCT = "reservekit"
 HOST = "https://api.reservekit.io"
@@ -127,3 +127,8 @@ def test_rotation_by_hand_without_a_failed_request(product):
     product.installation.revoke_key(old.id, organization=product.organization)
     statuses.append(product.with_key(new.key).status_code)
     assert statuses == [200] * 4
+
+
+@pytest.mark.row("S1-10")
+def test_the_key_is_kept_in_its_variable(product):
+    assert "ayaks" in called_with_the_printed_line(product, "RESERVEKIT_API_KEY")

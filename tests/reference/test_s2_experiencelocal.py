@@ -6,7 +6,14 @@ import pytest
 
 from examples.bookings.declare import read_catalogue
 from keyturn import BASE36, KeyTemplate
-from tests.reference.support import javascript, python, replaced, shell, with_axios
+from tests.reference.support import (
+    called_with_the_printed_line,
+    javascript,
+    python,
+    replaced,
+    shell,
+    with_axios,
+)
 
 PRODUCT = "experiencelocal"
 HOST = "https://api.experiencelocal.io"
@@ -182,3 +189,8 @@ def test_the_plan_counts_active_keys_and_rotation_still_works(installation, prod
 @pytest.mark.row("S2-71")
 def test_a_new_key_works_at_once(product):
     assert product.with_key(product.key().key).status_code == 200
+
+
+@pytest.mark.row("S2-26")
+def test_the_key_is_kept_in_its_variable(product):
+    assert "ayaks" in called_with_the_printed_line(product, "EXPERIENCELOCAL_API_KEY")

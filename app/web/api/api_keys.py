@@ -192,6 +192,7 @@ class CreatedApiKey(ApiKey):
     """A new key: ``key`` is shown here and never again."""
 
     key: str
+    key_variable: str = Field(description="The environment variable to keep it in.")
 
 
 class ApiKeyPage(PageOf[ApiKey]):
@@ -233,7 +234,8 @@ def create_api_key(body: NewApiKey) -> Response:
 
 
 def _created(made: values.CreatedApiKey) -> Response:
-    return created(shown(CreatedApiKey, made.api_key, key=made.key), "api-keys", made.api_key.id)
+    body = shown(CreatedApiKey, made.api_key, key=made.key, key_variable=made.variable)
+    return created(body, "api-keys", made.api_key.id)
 
 
 @blueprint.get("/<key_id>", security=needs(KEYS_READ), responses=gives(200, ApiKey, OBJECT))

@@ -8,6 +8,7 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from app.admin import organizations
+from app.admin.key_variables import MAX_VARIABLE
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.web.api.answers import answer, created, listed, shown
 from app.web.api.caller import actor, desk
@@ -33,7 +34,13 @@ blueprint = collection("organizations", "Tenants; for the operator's credentials
 Environments = Annotated[
     list[Environment], Field(min_length=1, max_length=organizations.MAX_ENVIRONMENTS)
 ]
-
+Variable = Annotated[
+    str,
+    Field(
+        max_length=MAX_VARIABLE,
+        description="The environment variable to keep its keys in; null: made of the name.",
+    ),
+]
 
 _ALPHABET = f"Its characters, or one of {', '.join(f'`{one}`' for one in ALPHABETS)}."
 
@@ -73,6 +80,7 @@ class NewOrganization(Body):
     plan_id: Id | None = None
     key_template: KeyTemplate = unnamed()
     profile: Choice = unnamed()
+    key_variable: Variable | None = None
 
 
 class OrganizationChanges(Body):
@@ -86,6 +94,7 @@ class OrganizationChanges(Body):
     plan_id: Id | None = unnamed()
     key_template: KeyTemplate = unnamed()
     profile: Choice = unnamed()
+    key_variable: Variable | None = unnamed()
 
 
 class Organization(Answer):
@@ -102,6 +111,7 @@ class Organization(Answer):
         description="How keys looked before, the youngest first; such keys are still taken."
     )
     profile: str
+    key_variable: str
     created_at: Instant
     updated_at: Instant
 
