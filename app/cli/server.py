@@ -22,6 +22,7 @@ from granian.log import LogLevels
 
 from app.admin.bootstrap import Bootstrapped, begin_signing, bootstrap
 from app.admin.contention import until_settled
+from app.cli.shipping import PATIENCE, shipped_beside
 from app.crypto.master_key import create_master_key
 from app.errors import StartRefused, Unavailable
 from app.oauth.metadata import TOKEN
@@ -82,7 +83,7 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
     gc.collect()
     gc.freeze()
     click.echo(f"Keyturn serves {found.settings.issuer} on http://{host}:{port} (Ctrl+C ends it)")
-    Granian(
+    server = Granian(
         "wsgi:app",
         address=host,
         port=port,
@@ -102,16 +103,20 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=8,
-    ).serve(target_loader=_begin)
+    )
+    with shipped_beside(found):
+        server.serve(target_loader=_begin)
 
 
 def _begin(_target: str) -> Any:
-    """The app in a worker: seen by metrics, and shipping what the dead have left, at once."""
+    """The app in a worker: seen by metrics at once, its journal shipped by another process."""
     app = import_module("wsgi").app
     # Here, because a worker that is spawned reads the settings anew; and Granian copies the
     # environment into that of every request.
     forget_secrets(os.environ)
-    background = services(app).background
+    found = services(app)
+    found.shipper.stand_by(PATIENCE)
+    background = found.background
     background.start()
     background.then(logging.shutdown)  # counts of repeated lines are to be written yet
     return app

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from app.errors import Unavailable
@@ -106,7 +107,7 @@ class Journal:
         for path in self._directory.glob("*" + SUFFIX):
             with suppress(FileNotFoundError):  # shipped by another worker
                 if path.stat().st_size:
-                    found[path] = int(path.name.split("-", 1)[0]) / 1e9
+                    found[path] = _begun(path)
         return found
 
     def depth(self) -> int:
@@ -144,10 +145,12 @@ class Journal:
         except OSError:
             return False
 
-    def finished(self) -> Iterator[Segment]:
-        """The segments nobody appends to, each locked while the loop looks at it."""
+    def finished(self, older_than: float = 0.0) -> Iterator[Segment]:
+        """The segments nobody appends to, begun so many seconds ago; each is locked while the loop
+        looks at it."""
+        youngest = time.time() - older_than if older_than else inf
         for path in sorted(self._directory.glob("*" + SUFFIX)):
-            if path == self._path:
+            if path == self._path or _begun(path) > youngest:
                 continue
             try:
                 descriptor = os.open(path, os.O_RDONLY)
@@ -206,6 +209,11 @@ class Journal:
             log.error("the journal did not reach the disk: %s", error)
             self._lost = written
         self._on_disk = written
+
+
+def _begun(segment: Path) -> float:
+    """Seconds since the epoch."""
+    return int(segment.name.split("-", 1)[0]) / 1e9
 
 
 def _sync_directory(directory: Path) -> None:

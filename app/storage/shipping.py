@@ -41,15 +41,16 @@ _BLANK = {**dict.fromkeys(_TEXTS), "outcome": "success"}
 _USE_REPORTED_BY = ("token.issued", "api_key.used")
 
 
-def ship(journal: Journal, store: Store) -> int:
-    """Ship what is finished; answers how many events. Raises Unavailable; then nothing is lost.
+def ship(journal: Journal, store: Store, older_than: float = 0.0) -> int:
+    """Ship what is finished and was begun so many seconds ago; answers how many events. Raises
+    Unavailable; then nothing is lost.
 
     A crash between the commit and the removal ships a segment twice; the events' ids make the
     second time change nothing. A line that the database does not take is set aside: it must not
     stand in the way of all that come after it.
     """
     shipped = 0
-    for segment in journal.finished():
+    for segment in journal.finished(older_than):
         refused: list[bytes] = []
         for start in range(0, len(segment.lines), BATCH):
             refused += _ship_lines(segment.lines[start : start + BATCH], store)
@@ -163,6 +164,7 @@ class Shipper:
         self._journal = journal
         self._store = store
         self._interval = interval
+        self._patience = 0.0
         self.shipped = 0
         self.failures = 0
         self._stop = threading.Event()
@@ -172,6 +174,10 @@ class Shipper:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
             self._thread.start()
+
+    def stand_by(self, patience: float) -> None:
+        """Leave it to another process, but for what has waited for so many seconds."""
+        self._patience = patience
 
     def stop(self) -> None:
         """Ship what is left, if the database lets us, and end."""
@@ -185,7 +191,7 @@ class Shipper:
         """End the segment and ship it; what cannot be shipped now stays for the next time."""
         try:
             self._journal.seal()
-            self.shipped += ship(self._journal, self._store)
+            self.shipped += ship(self._journal, self._store, self._patience)
         except Unavailable as error:
             self.failures += 1
             log.warning("the journal waits: %s", error.detail)

@@ -20,7 +20,7 @@ def limit_headers(usages: Sequence[Usage]) -> Headers:
     """
     if not usages:
         return []
-    tight = nearest(usages)
+    tight = usages[0] if len(usages) == 1 else nearest(usages)
     policies = [f'"{u.limit.window}";q={u.limit.amount};w={u.limit.seconds}' for u in usages]
     left = [f'"{usage.limit.window}";r={usage.remaining};t={usage.resets_in}' for usage in usages]
     return [

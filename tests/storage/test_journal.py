@@ -10,12 +10,12 @@ from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
 from app.errors import Unavailable
 from app.storage.journal import Journal
 from app.storage.shipping import REJECTED, ship
+from tests.support.hammer import assert_each_has_one_event, events, hammered
 from tests.support.installation import installed
 from tests.support.served import eventually, serving, start
 from tests.support.tokens import unverified
@@ -26,12 +26,6 @@ LIMIT = 1 << 20
 
 def ask(installation, client, **form):
     return installation.http.post("/oauth/token", data=GRANT | form, auth=client)
-
-
-def events(installation, type="token.issued"):
-    return installation.rows(
-        "SELECT id, target_id, actor_id, details FROM audit_events WHERE type = :type", type=type
-    )
 
 
 def a_line(number=0, **also):
@@ -197,46 +191,6 @@ def test_many_append_while_several_ship(any_installation):
     assert failed == []
     found = Counter(row.target_id for row in events(any_installation))
     assert found == Counter(f"jti-{n * 1000 + k}" for n in range(4) for k in range(150))
-
-
-@contextmanager
-def hammered(server, client, threads=4):
-    """Token requests without end; yields the ids of the tokens that really arrived."""
-    arrived = [[] for _ in range(threads)]
-    ended = threading.Event()
-
-    def run(mine):
-        with httpx.Client(base_url=server.url, timeout=10) as http:
-            while not ended.is_set():
-                try:
-                    response = http.post("/oauth/token", data=GRANT, auth=client)
-                except httpx.TransportError:
-                    if server.process.poll() is not None:
-                        return
-                    continue
-                if response.status_code == 200:
-                    mine.append(unverified(response.json()["access_token"])["jti"])
-
-    running = [threading.Thread(target=run, args=(mine,)) for mine in arrived]
-    for thread in running:
-        thread.start()
-    try:
-        yield lambda: [jti for mine in arrived for jti in mine]
-    finally:
-        ended.set()
-        for thread in running:
-            thread.join(timeout=30)
-
-
-def assert_each_has_one_event(installation, received):
-    """Also of tokens that never arrived there is one event, and never two."""
-    assert len(received) == len(set(received))
-
-    def found():
-        return Counter(row.target_id for row in events(installation))
-
-    eventually(lambda: set(received) <= set(found()), timeout=30)
-    assert set(found().values()) == {1}
 
 
 def test_every_token_that_arrived_has_its_event_after_a_crash(any_installation):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from app.cli.shipping import NAME as SHIPPER
 from tests.support.installation import ROOT, Credentials, Installation, process_environ
 
 HOST = "127.0.0.1"
@@ -93,9 +94,18 @@ class Served:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that serve; the first process only watches over them."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
+        children = psutil.Process(self.process.pid).children()
         # A spawned child that only tracks resources serves nobody.
-        return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        return [
+            child
+            for child in children
+            if child.name() != SHIPPER and "resource_tracker" not in " ".join(child.cmdline())
+        ]
+
+    def shippers(self) -> list[psutil.Process]:
+        """The processes that take the journal to the database."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if child.name() == SHIPPER]
 
     def kill(self) -> None:
         """As a power failure would: nothing is finished, nothing is told."""

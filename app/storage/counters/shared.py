@@ -13,6 +13,7 @@ import os
 import struct
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,10 +22,13 @@ from app.ports import Count
 
 SLOT = struct.Struct("<QII")  # name, end of the window in seconds since the epoch, count
 BUCKET = 8
+WHOLE = struct.Struct("<" + "QII" * BUCKET)
 BUCKETS = 1 << 13
-SIZE = SLOT.size * BUCKET * BUCKETS  # one mebibyte, 65,536 counters
+SIZE = WHOLE.size * BUCKETS  # one mebibyte, 65,536 counters
 STRIPES = 64
 LARGEST = 0xFFFFFFFF
+_NAMED = 1 << 63
+"""In every name, so that none equals an end or a count."""
 
 
 class SharedCounter:
@@ -42,38 +46,19 @@ class SharedCounter:
         """Add ``cost`` in the present window of so many seconds. Raises Unavailable."""
         now = int(self._now())
         ends = now - now % window + window
-        place = blake2b(f"{window}:{name}".encode(), digest_size=16).digest()
-        identity, bucket = int.from_bytes(place[:8], "little") or 1, place[8:]
-        number = int.from_bytes(bucket, "little") % BUCKETS
+        identity, first, stripe = _place(name, window)
         file, table = self._opened()
-        stripe = number % STRIPES
         # Two locks: `lockf` keeps other processes out, but not other threads of this one.
         with self._locks[stripe]:
             fcntl.lockf(file, fcntl.LOCK_EX, 1, stripe)
             try:
-                return self._add(table, number, identity, ends, now, cost)
+                return _add(table, first, identity, ends, now, cost)
             finally:
                 fcntl.lockf(file, fcntl.LOCK_UN, 1, stripe)
 
-    def _add(
-        self, table: mmap.mmap, number: int, identity: int, ends: int, now: int, cost: int
-    ) -> Count:
-        first = number * BUCKET * SLOT.size
-        free, free_ends = first, LARGEST
-        for offset in range(first, first + BUCKET * SLOT.size, SLOT.size):
-            found, found_ends, count = SLOT.unpack_from(table, offset)
-            # One that ends after the window now begun is of a clock that was set back since.
-            if found == identity and now < found_ends <= ends:
-                total = max(0, min(count + cost, LARGEST))
-                SLOT.pack_into(table, offset, identity, found_ends, total)
-                return Count(total, found_ends)
-            if found_ends < free_ends:
-                free, free_ends = offset, found_ends
-        total = max(0, min(cost, LARGEST))
-        SLOT.pack_into(table, free, identity, ends, total)
-        return Count(total, ends)
-
     def _opened(self) -> tuple[int, mmap.mmap]:
+        if self._file is not None and self._table is not None:
+            return self._file, self._table
         with self._opening:
             if self._file is None or self._table is None:
                 try:
@@ -85,3 +70,29 @@ class SharedCounter:
                 except OSError as error:
                     raise Unavailable(detail=f"counters: {error}") from error
             return self._file, self._table
+
+
+@lru_cache(maxsize=8192)
+def _place(name: str, window: int) -> tuple[int, int, int]:
+    """What it is called in the table, where its bucket begins, and under which lock."""
+    digest = blake2b(f"{window}:{name}".encode(), digest_size=16).digest()
+    number = int.from_bytes(digest[8:], "little") % BUCKETS
+    return int.from_bytes(digest[:8], "little") | _NAMED, number * WHOLE.size, number % STRIPES
+
+
+def _add(table: mmap.mmap, first: int, identity: int, ends: int, now: int, cost: int) -> Count:
+    bucket = WHOLE.unpack_from(table, first)
+    all_ends = bucket[1::3]
+    try:
+        slot = bucket.index(identity) // 3
+    except ValueError:
+        slot = all_ends.index(min(all_ends))
+        total = cost
+    else:
+        # One that ends after the window now begun is of a clock that was set back since.
+        is_present = now < all_ends[slot] <= ends
+        total = bucket[slot * 3 + 2] + cost if is_present else cost
+        ends = all_ends[slot] if is_present else ends
+    total = max(0, min(total, LARGEST))
+    SLOT.pack_into(table, first + slot * SLOT.size, identity, ends, total)
+    return Count(total, ends)
