@@ -44,17 +44,21 @@ from keyturn.errors import (
     InvalidToken,
     KeyturnError,
     MalformedKey,
+    RateLimited,
     Reason,
     RestrictionRefused,
     VerifierUnavailable,
 )
+from keyturn.guard import Admission, Guard
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
 from keyturn.masking import MaskingFilter
 from keyturn.principal import Principal
 from keyturn.profiles import PROFILES, Failure, present
 from keyturn.proxies import Proxies
+from keyturn.requirements import Requirement, all_of, any_of
 from keyturn.restrictions import Restrictions
+from keyturn.routes import AUTHENTICATED, PUBLIC, PolicyRefused, Route, RoutePolicy
 from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
 from keyturn.verify import TokenVerifier
 
@@ -62,13 +66,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ALPHABETS",
+    "AUTHENTICATED",
     "BASE36",
     "BASE62",
     "DEFAULT_API_KEY",
     "DEFAULT_CLIENT_SECRET",
     "PROFILES",
+    "PUBLIC",
     "UNSAFE_ANY_AUDIENCE",
     "AccessTokenClaims",
+    "Admission",
     "BadChecksum",
     "Catalogue",
     "CredentialExposed",
@@ -79,6 +86,7 @@ __all__ = [
     "Failure",
     "FixedKeys",
     "Grant",
+    "Guard",
     "InsufficientScope",
     "InvalidScope",
     "InvalidToken",
@@ -89,16 +97,23 @@ __all__ = [
     "KeyturnError",
     "MalformedKey",
     "MaskingFilter",
+    "PolicyRefused",
     "Principal",
     "Proxies",
+    "RateLimited",
     "Reason",
+    "Requirement",
     "RestrictionRefused",
     "Restrictions",
+    "Route",
+    "RoutePolicy",
     "ScopeSet",
     "TokenVerifier",
     "VerificationKey",
     "Verifier",
     "VerifierUnavailable",
+    "all_of",
+    "any_of",
     "key_digest",
     "last_four",
     "mask_keys",

@@ -225,6 +225,7 @@ class Verifier:
             datetime.fromtimestamp(found.exp, UTC) if found.exp is not None else None,
             found.aud,
             found.raw,
+            found.rate_limits,
         )
 
     def _read_key(self, key: str) -> str | None:

@@ -9,9 +9,12 @@ log. The two are never swapped: what a stranger is told does not help a stranger
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from keyturn.challenge import bearer
+
+if TYPE_CHECKING:
+    from keyturn.limits.values import Usage
 
 
 class KeyturnError(Exception):
@@ -112,6 +115,9 @@ class CredentialRefused(KeyturnError):
     status: int = 401
     scope: str = ""
     retry_after: int | None = None
+    usages: tuple[Usage, ...] = ()
+    # Whether another credential could help.
+    _is_challenged: ClassVar[bool] = True
 
     def __init__(self, reason: Reason, description: str = "", *, detail: str = "") -> None:
         super().__init__(description, detail=detail)
@@ -124,6 +130,8 @@ class CredentialRefused(KeyturnError):
 
     def challenge_for(self, realm: str, *, resource_metadata: str | None = None) -> str | None:
         """The same, with a realm of one's own and the address of resource metadata (RFC 9728)."""
+        if not self._is_challenged:
+            return None
         return bearer(
             realm,
             error=self.error,
@@ -240,11 +248,27 @@ class VerifierUnavailable(CredentialRefused):
     default_description = "Credentials cannot be verified at the moment"
     error = None
     status = 503
+    _is_challenged = False
 
     def __init__(self, description: str = "", *, detail: str = "", retry_after: int = 5) -> None:
         super().__init__(Reason.UNAVAILABLE, description, detail=detail)
         self.retry_after = retry_after
 
-    def challenge_for(self, realm: str, *, resource_metadata: str | None = None) -> str | None:
-        """None: another credential would not help."""
-        return None
+
+class RateLimited(CredentialRefused):
+    """A good credential that is used too often (RFC 6585 §4).
+
+    `usages` say how each of its limits stands; `retry_after` is in seconds, and never earlier than
+    the end of the window that was violated.
+    """
+
+    code = "rate_limited"
+    default_description = "Too many requests: wait as long as Retry-After says"
+    error = None
+    status = 429
+    _is_challenged = False
+
+    def __init__(self, usages: tuple[Usage, ...], retry_after: int, *, detail: str = "") -> None:
+        super().__init__(Reason.RATE_LIMITED, detail=detail)
+        self.usages = usages
+        self.retry_after = retry_after

@@ -1,32 +1,38 @@
 """Guard Flask views by scope; the one module here that imports a framework.
 
-from keyturn import Verifier
-from keyturn.flask import current_principal, register_refusals, require_scope
+from keyturn import PUBLIC, Guard, RoutePolicy, Verifier, all_of
+from keyturn.flask import current_principal, protect, register_refusals
 
-verifier = Verifier("https://auth.example.com", audience="https://api.example.com")
-register_refusals(app)
+guard = Guard(Verifier("https://auth.example.com", audience="https://api.example.com"))
 
 @app.get("/bookings")
-@require_scope(verifier, "bookings:read")
 def bookings():
     return bookings_of(current_principal.organization)
+
+register_refusals(app)
+protect(app, guard, RoutePolicy({"GET /bookings": all_of("bookings:read")}))
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, after_this_request, current_app, g, jsonify, request
 from werkzeug.local import LocalProxy
 
 from keyturn.bearer import Verifier
 from keyturn.errors import CredentialRefused
+from keyturn.guard import Guard
+from keyturn.limits.headers import limit_headers
+from keyturn.limits.values import Usage
 from keyturn.principal import Principal
 from keyturn.profiles import DEFAULT_PROFILE, PROFILES, Failure, present
 from keyturn.proxies import Proxies
+from keyturn.requirements import all_of
+from keyturn.routes import Route, RoutePolicy
 
 log = logging.getLogger("keyturn")
 _TOLD = "keyturn"
@@ -38,7 +44,7 @@ R = TypeVar("R")
 def _principal() -> Principal:
     principal = g.get("keyturn_principal")
     if principal is None:
-        raise RuntimeError("no principal: this view has no @require_scope")
+        raise RuntimeError("no principal: this view has no @require_scope, or is public")
     return cast(Principal, principal)
 
 
@@ -46,8 +52,42 @@ current_principal: Principal = cast(Principal, LocalProxy(_principal))
 """Who presents the current request; RuntimeError where nothing was verified."""
 
 
+def protect(
+    app: Flask, guard: Guard, policy: RoutePolicy, *, proxies: Proxies | None = None
+) -> None:
+    """Let a request through to its view if it has what `policy` asks of that route.
+
+    Call it when every route is there: the application does not start while one of them is not
+    declared. Raises PolicyRefused, which names them. `proxies`: as in `require_scope`.
+    """
+    served = [(method, rule.rule) for rule in app.url_map.iter_rules() for method in _methods(rule)]
+    policy.check(served)
+    routes = {place: policy.of(*place) for place in served}
+
+    def admit() -> None:
+        rule = request.url_rule
+        if rule is None or request.method not in _methods(rule):
+            return  # no view will run: 404, 405, or what Flask itself says of the methods
+        route = routes.get((request.method, rule.rule))
+        if route is None:
+            raise RuntimeError(f"{rule.rule} was added after protect()")
+        if route.needs is not None:
+            _admit(guard, route, proxies)
+
+    app.before_request(admit)
+
+
+def _methods(rule: Any) -> Iterator[str]:
+    """Those that reach a view; OPTIONS is Flask's own unless the view names it."""
+    own = {"OPTIONS"} if rule.provide_automatic_options else set()
+    return iter(sorted((rule.methods or set()) - own))
+
+
 def require_scope(
-    verifier: Verifier, *scopes: str, proxies: Proxies | None = None
+    guard: Guard | Verifier,
+    *scopes: str,
+    route_class: str = "",
+    proxies: Proxies | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a request through to the view if its credential holds all these scopes; none: any valid
     one.
@@ -56,23 +96,44 @@ def require_scope(
     caller's address is what they say of it, and https is required; `Proxies()` where the app is
     reached directly. Without, the address is `request.remote_addr`, and plain HTTP is taken.
     """
-    required = " ".join(scopes)
+    door = Guard(guard) if isinstance(guard, Verifier) else guard
+    route = Route(all_of(*scopes), route_class)
 
-    def guard(view: Callable[P, R]) -> Callable[P, R]:
+    def guarding(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.keyturn_principal = verifier.verify(
-                request.headers.get("Authorization"),
-                origin=request.headers.get("Origin"),
-                required_scope=required,
-                url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
-                **_seen_by(proxies),
-            )
+            _admit(door, route, proxies)
             return cast(R, current_app.ensure_sync(view)(*args, **kwargs))
 
         return guarded
 
-    return guard
+    return guarding
+
+
+def _admit(guard: Guard, route: Route, proxies: Proxies | None) -> None:
+    if g.get("keyturn_guard") is guard and route.needs is not None:
+        route.needs.require_of(g.keyturn_principal)
+        return  # counted once a request, however many ask
+    usages: tuple[Usage, ...] = ()
+
+    @after_this_request
+    def say_what_is_left(response: Response) -> Response:
+        response.headers.extend(limit_headers(usages))
+        return response
+
+    try:
+        admission = guard.admit(
+            request.headers.get("Authorization"),
+            route,
+            origin=request.headers.get("Origin"),
+            url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
+            **_seen_by(proxies),
+        )
+    except CredentialRefused as refused:
+        usages = refused.usages
+        raise
+    g.keyturn_principal, usages = admission
+    g.keyturn_guard = guard
 
 
 def _seen_by(proxies: Proxies | None) -> dict[str, Any]:

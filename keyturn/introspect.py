@@ -11,6 +11,7 @@ from urllib.parse import quote
 from keyturn import wire
 from keyturn.errors import InvalidScope, Reason, VerifierUnavailable
 from keyturn.fetch import Answer, Fetch, FetchFailed
+from keyturn.limits.values import RateLimits
 from keyturn.profiles import NAMEABLE
 from keyturn.restrictions import Restrictions
 from keyturn.scope import ScopeSet
@@ -35,6 +36,7 @@ class Introspection:
     org: str | None
     env: str | None
     restrictions: Restrictions
+    rate_limits: RateLimits
     raw: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -74,6 +76,7 @@ class Introspection:
                 wire.texts(members, "allowed_domains"),
                 allow_missing_origin=wire.optional_text(members, "missing_origin") == "allow",
             ),
+            rate_limits=RateLimits.read(members.get("rate_limits", [])),
             raw=members,
         )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from keyturn.errors import InsufficientScope
+from keyturn.limits.values import UNLIMITED, RateLimits
 from keyturn.scope import ScopeSet
 
 
@@ -35,6 +36,8 @@ class Principal:
     expires_at: datetime | None = None
     audience: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    rate_limits: RateLimits = field(default=UNLIMITED, repr=False, compare=False)
+    """Those that the issuer named when it was asked; nothing of a token verified offline."""
 
     def has(self, scope: str) -> bool:
         """Whether this scope was granted; compared as a string, nothing is implied here."""

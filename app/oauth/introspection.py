@@ -15,6 +15,7 @@ from app.oauth.credentials import Credentials, FoundKey, FoundToken
 from app.oauth.request import OAuthRequest
 from app.observe.tally import Tally
 from app.policy.decide import owners
+from app.policy.limits import all_limits
 from app.records import ApiKey, Client, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
@@ -103,6 +104,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
 
     def _token(self, found: FoundToken) -> dict[str, Any]:
         answer = {**found.claims.raw, "active": True, "token_type": "Bearer"}
+        answer |= _limits(found.organization, found.key)
         if found.key is None:
             return {**answer, "credential": "client"}
         return {**answer, "credential": "api_key", "kind": found.key.kind, **_bounds(found.key)}
@@ -129,7 +131,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         }
         if key.expires_at is not None:
             answer["exp"] = int(key.expires_at.timestamp())
-        return answer | _bounds(key)
+        return answer | _bounds(key) | _limits(found.organization, key)
 
 
 def _bounds(key: ApiKey) -> dict[str, Any]:
@@ -141,3 +143,9 @@ def _bounds(key: ApiKey) -> dict[str, Any]:
         bounds["allowed_domains"] = list(key.allowed_domains)
         bounds["missing_origin"] = key.missing_origin
     return bounds
+
+
+def _limits(organization: Organization, key: ApiKey | None) -> dict[str, Any]:
+    """How often it may be used, for an API that counts by itself."""
+    limits = all_limits(organization, key)
+    return {"rate_limits": limits.kept()} if limits.entries else {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.errors import RateLimited
 from app.ports import Count, Counter
 from app.records import ApiKey, Organization
-from keyturn.limits.values import Limit, Usage
+from keyturn.limits.values import Limit, RateLimits, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,41 @@ def allowance(
     that have none of their own. ``subject`` is the key's id for the key and for every token that
     was obtained with it: they share what they have.
     """
+    counted_class, limits = _holding(_levels(organization, key), route_class)
+    return Allowance(f"use:{subject}:{counted_class or ''}", limits)
+
+
+def all_limits(organization: Organization, key: ApiKey | None = None) -> RateLimits:
+    """The same of every class, as one: what an API that counts by itself is told."""
+    return _merged(_levels(organization, key))
+
+
+def _levels(organization: Organization, key: ApiKey | None) -> tuple[RateLimits, ...]:
     own = (key.rate_limits,) if key is not None else ()
-    for level in (*own, *organization.rate_limits):
+    return (*own, *organization.rate_limits)
+
+
+def _holding(
+    levels: Iterable[RateLimits], route_class: str | None
+) -> tuple[str | None, tuple[Limit, ...]]:
+    for level in levels:
         for counted_class in (route_class, None):
             limits = level.of_class(counted_class)
             if limits:
-                return Allowance(f"use:{subject}:{counted_class or ''}", limits)
-    return Allowance(f"use:{subject}:")
+                return counted_class, limits
+    return None, ()
+
+
+@lru_cache(4096)
+def _merged(levels: tuple[RateLimits, ...]) -> RateLimits:
+    classes = frozenset((None,)).union(*(level.classes for level in levels))
+    held = ((name, *_holding(levels, name)) for name in sorted(classes, key=str))
+    # What holds for a class because it holds for all is said once.
+    return RateLimits(
+        tuple(
+            (name, limit) for name, counted, limits in held if name == counted for limit in limits
+        )
+    )
 
 
 class Limiter:

@@ -21,9 +21,11 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from examples.bookings import guard, routes
+from examples.bookings.policy import POLICY
 from examples.bookings.store import Conflict, Missing, Store
-from keyturn import DEFAULT_API_KEY, KeyTemplate, MaskingFilter, Verifier
-from keyturn.flask import failure, register_refusals
+from keyturn import DEFAULT_API_KEY, Guard, KeyTemplate, MaskingFilter, Verifier
+from keyturn.flask import failure, protect, register_refusals
+from keyturn.limits.local import LocalLimits
 from keyturn.profiles import DEFAULT_PROFILE
 
 REALM = "bookings"
@@ -41,11 +43,12 @@ class Settings:
     max_staleness: timedelta = timedelta(seconds=15)
     key_templates: tuple[KeyTemplate, ...] = (DEFAULT_API_KEY,)
     profile: str = DEFAULT_PROFILE
+    rate_limits: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """ISSUER and AUDIENCE; CLIENT_ID and CLIENT_SECRET to take API keys too; MAX_STALENESS;
-        KEY_TEMPLATES and PROFILE, as the organization at the issuer has them.
+        KEY_TEMPLATES and PROFILE, as the organization at the issuer has them; RATE_LIMITS.
         """
         try:
             return cls(
@@ -58,6 +61,7 @@ class Settings:
                     KeyTemplate.of(one) for one in json.loads(environ.get("KEY_TEMPLATES", "[{}]"))
                 ),
                 profile=environ.get("PROFILE", DEFAULT_PROFILE),
+                rate_limits=tuple(environ.get("RATE_LIMITS", "").split()),
             )
         except KeyError as missing:
             raise SystemExit(f"bookings: set {missing.args[0]}") from None
@@ -77,7 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json = Json(app)
     app.extensions[guard.STORE] = Store()
-    app.extensions[guard.VERIFIER] = Verifier(
+    verifier = app.extensions[guard.VERIFIER] = Verifier(
         settings.issuer,
         audience=settings.audience,
         client_id=settings.client_id,
@@ -96,6 +100,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Conflict, lambda error: failure(409, "conflict", str(error)))
     for blueprint in (routes.health, routes.v1, routes.people, routes.widget):
         app.register_blueprint(blueprint)
+    limits = LocalLimits(*settings.rate_limits)
+    protect(app, Guard(verifier, limits=limits), POLICY)
     return app
 
 

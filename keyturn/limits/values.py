@@ -82,12 +82,11 @@ class RateLimits:
         return cls(tuple((one["class"], Limit(one["limit"], one["window"])) for one in kept))
 
     @classmethod
-    def read(cls, members: Mapping[str, Any]) -> RateLimits | None:
-        """The same from an issuer's answer; None where it says nothing. Raises Unreadable."""
-        told = members.get("rate_limits")
-        if told is None:
-            return None
+    def read(cls, told: object) -> RateLimits:
+        """The same from an issuer's answer. Raises Unreadable."""
         try:
+            if type(told) is not list:
+                raise TypeError
             return cls(tuple((one["class"], _limit(one)) for one in told))
         except (TypeError, KeyError, ValueError):
             raise wire.Unreadable(detail="rate_limits cannot be read") from None

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.errors import RateLimited
-from app.policy.limits import Allowance, Limiter, allowance
+from app.policy.limits import Allowance, Limiter, all_limits, allowance
 from app.storage.counters.shared import SharedCounter
 from app.storage.organizations import CLASS_LIMITS
 from app.web.limits import refused_by_limit
@@ -57,6 +57,9 @@ def test_the_most_specific_limits_hold(own, plan, defaults, holds, counted):
     found = allowance("key_1", "booking", owner(plan, defaults), key(*own))
     assert [str(limit) for limit in found.limits] == holds
     assert found.name == f"use:key_1:{counted}"
+    # An API that counts by itself is told the same.
+    told = all_limits(owner(plan, defaults), key(*own))
+    assert told.holding("booking") == (counted or None, found.limits)
     if not own:  # a token obtained with the key shares what the key has
         assert allowance("key_1", "booking", owner(plan, defaults)) == found
 

@@ -104,6 +104,34 @@ def test_a_key_says_from_where_it_may_come(world, ask, installation):
     assert body["allowed_domains"] == ["*.example.com"]
 
 
+@pytest.mark.row("S2-59")
+def test_it_says_how_often_the_credential_may_be_used(server, ask, installation):
+    """The limits that hold of all there are, so that an API can count by itself (C-17)."""
+    limited = installation.organization("Limited", scopes=["bookings:read"])
+    installation.change_organization(limited, profile="experiencelocal")
+    by = installation.client(["keyturn:introspect"], organization=limited)
+    client = installation.client(["bookings:read"], organization=limited)
+    keys = [
+        installation.api_key(["bookings:read"], organization=limited, rate_limits=own)
+        for own in ((), ["5/day", "2/minute:widget"])
+    ]
+    defaults = [
+        {"limit": 30, "window": "minute", "class": "booking"},
+        {"limit": 100, "window": "day", "class": "booking"},
+        {"limit": 60, "window": "minute", "class": "validation"},
+        {"limit": 100, "window": "minute", "class": "widget"},
+    ]
+    told = [ask(one, by=by).json()["rate_limits"] for one in (server.token(client), *keys)]
+    assert told == [
+        defaults,
+        defaults,
+        [
+            {"limit": 5, "window": "day", "class": None},
+            {"limit": 2, "window": "minute", "class": "widget"},
+        ],
+    ]
+
+
 def test_a_token_of_the_other_environment_says_so(server, world, ask):
     assert ask(server.token(world.tester)).json()["env"] == "test"
 

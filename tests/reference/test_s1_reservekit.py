@@ -1,9 +1,11 @@
 """ReserveKit (S1): prefixed secret keys, domain restriction, four error messages."""
 
 import re
+import time
 
 import pytest
 
+from tests.examples.support import ROUTES
 from tests.reference.support import called_with_the_printed_line, replaced, shell
 
 PRODUCT = "reservekit"
@@ -132,3 +134,30 @@ def test_rotation_by_hand_without_a_failed_request(product):
 @pytest.mark.row("S1-10")
 def test_the_key_is_kept_in_its_variable(product):
     assert "ayaks" in called_with_the_printed_line(product, "RESERVEKIT_API_KEY")
+
+
+@pytest.mark.row("S1-1", "S3-1")
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_every_route_that_is_not_public_asks_for_a_key(product, route):
+    response = product.http.request(route.method, route.path.replace("{id}", "1"))
+    if route.path == "/health":
+        assert response.status_code == 200
+        return
+    assert message(response) == (401, "Authorization header is missing")
+
+
+@pytest.mark.row("S1-19", "S1-20", "S2-64", "S2-70")
+def test_beyond_the_limit_every_request_is_too_many(product):
+    key = product.key(rate_limits=["3/day", "5/month"]).key
+    answers = [product.with_key(key) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    refused = answers[-1]
+    assert message(refused) == (429, "Too Many Requests")
+    assert product.reason(refused) == "rate_limited"
+    assert refused.headers["RateLimit-Policy"] == '"day";q=3;w=86400, "month";q=5;w=2592000'
+    assert f'"day";r=0;t={refused.headers["Retry-After"]},' in refused.headers["RateLimit"]
+    assert '"month";r=2;' in refused.headers["RateLimit"]
+    assert refused.headers["X-RateLimit-Limit"] == "3"
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+    assert int(refused.headers["X-RateLimit-Reset"]) > time.time()
+    assert product.with_key(product.key().key).status_code == 200

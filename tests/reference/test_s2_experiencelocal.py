@@ -186,6 +186,36 @@ def test_the_plan_counts_active_keys_and_rotation_still_works(installation, prod
     assert create().status_code == 403
 
 
+@pytest.mark.row("S2-60", "S2-63")
+def test_the_limits_of_the_widget(product):
+    response = product.with_key(product.key(preset="widget").key, "/v1/widget/experiences")
+    assert response.headers["RateLimit-Policy"] == '"minute";q=100;w=60'
+    assert response.headers["X-RateLimit-Remaining"] == "99"
+
+
+@pytest.mark.row("S2-61", "S2-63", "S2-64", "S2-70")
+def test_thirty_bookings_a_minute_and_a_hundred_a_day(product):
+    headers = {"Authorization": f"Bearer {product.key().key}"}
+    answers = []
+    while not answers or answers[-1].status_code == 400:
+        answers.append(product.http.post("/v1/bookings", headers=headers, json={}))
+    *counted, refused = answers
+    # More than thirty only if a minute has ended meanwhile.
+    assert 30 <= len(counted) <= 60
+    for answer in answers:
+        assert answer.headers["RateLimit-Policy"] == '"minute";q=30;w=60, "day";q=100;w=86400'
+    assert counted[-1].headers["X-RateLimit-Remaining"] == "0"
+    assert refused.json()["error"] == {
+        "code": "rate_limited",
+        "message": "You've exceeded the rate limit for this key.",
+    }
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    left = f'"minute";r=0;t={refused.headers["Retry-After"]}, "day";r={100 - len(counted)};'
+    assert refused.headers["RateLimit"].startswith(left)
+    # A class has its own limits: this key may still look.
+    assert product.get("/v1/experiences", **{"headers": headers}).status_code == 200
+
+
 @pytest.mark.row("S2-71")
 def test_a_new_key_works_at_once(product):
     assert product.with_key(product.key().key).status_code == 200

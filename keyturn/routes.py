@@ -1,0 +1,108 @@
+"""A route policy: what each method and path template asks, declared in one place.
+
+Nothing is open by being forgotten: an adapter shows every route that it serves to `check`, and
+the application does not start with one that is not declared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from keyturn.errors import KeyturnError
+from keyturn.requirements import Requirement, all_of
+
+# Frameworks write a parameter as {id}, {path:path}, <id> or <int:id>. Its name says nothing here.
+_PARAMETER = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+_KEY = re.compile(r"([A-Z]+) (/.*)")
+
+
+class PolicyRefused(KeyturnError):
+    """A route policy that does not fit the application; the description names every route."""
+
+    code = "policy_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What one route asks.
+
+    `needs`: scopes, or None for a public route. `route_class`: whose limits count. `cost`: how
+    much of them a request uses.
+    """
+
+    needs: Requirement | None
+    route_class: str = ""
+    cost: int = 1
+
+
+PUBLIC = Route(None)
+"""No credential is asked for, and none is looked at."""
+AUTHENTICATED = Route(all_of())
+"""Any valid credential will do."""
+
+
+class RoutePolicy:
+    """Method and path template to what is asked. Raises ValueError for what cannot be meant.
+
+    >>> from keyturn import PUBLIC, Route, RoutePolicy, all_of
+    >>> policy = RoutePolicy(
+    ...     {
+    ...         "GET /health": PUBLIC,
+    ...         "GET /bookings/{id}": all_of("bookings:read"),
+    ...         "POST /bookings": Route(all_of("bookings:create"), route_class="booking"),
+    ...     }
+    ... )
+    >>> policy.of("HEAD", "/bookings/<int:number>").needs == all_of("bookings:read")
+    True
+    >>> policy.check([("GET", "/health"), ("GET", "/bookings"), ("PUT", "/bookings/{number}")])
+    Traceback (most recent call last):
+    keyturn.routes.PolicyRefused: not declared: GET /bookings, PUT /bookings/{number}; \
+declared and not served: GET /bookings/{id}, POST /bookings
+    """
+
+    def __init__(self, routes: Mapping[str, Route | Requirement]) -> None:
+        """`routes`: `"GET /bookings/{id}"` to a requirement, a `Route`, or `PUBLIC`."""
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._written: dict[tuple[str, str], str] = {}
+        for written, asked in routes.items():
+            found = _KEY.fullmatch(written)
+            if found is None:
+                raise ValueError(f"{written!r}: not a method and a path")
+            place = (found[1], nameless(found[2]))
+            if place in self._routes:
+                raise ValueError(f"{written!r} and {self._written[place]!r} are the same")
+            self._routes[place] = Route(asked) if isinstance(asked, Requirement) else asked
+            self._written[place] = written
+
+    def of(self, method: str, path: str) -> Route | None:
+        """What a route asks; None where it is not declared. HEAD is declared with GET."""
+        path = nameless(path)
+        found = self._routes.get((method, path))
+        return self._routes.get(("GET", path)) if found is None and method == "HEAD" else found
+
+    def check(self, served: Iterable[tuple[str, str]]) -> None:
+        """Raises PolicyRefused unless every route served is declared, and the other way round."""
+        pairs = list(served)
+        missing = [
+            f"{method} {path}"
+            for method, path in pairs
+            if self.of(method, path) is None and (method != "HEAD" or ("GET", path) not in pairs)
+        ]
+        there = {(method, nameless(path)) for method, path in pairs}
+        unknown = [written for place, written in self._written.items() if place not in there]
+        wrong = (("not declared", missing), ("declared and not served", unknown))
+        if missing or unknown:
+            raise PolicyRefused(
+                "; ".join(f"{what}: {', '.join(sorted(which))}" for what, which in wrong if which)
+            )
+
+
+def nameless(path: str) -> str:
+    """A path template without the names of its parameters.
+
+    >>> nameless("/bookings/<int:number>") == nameless("/bookings/{id}")
+    True
+    """
+    return _PARAMETER.sub("{}", path)
