@@ -1,4 +1,4 @@
-"""How API keys look here: the installation's template, and an organization's departures from it."""
+"""How API keys and client secrets look here, and an organization's departures from that."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def key_templates(
 ) -> tuple[KeyTemplate, ...]:
     """How an organization's keys look, and how they looked before: a key outlives its template."""
     return (key_template(prefix, environments, departures), *map(KeyTemplate.of, former))
+
+
+def secret_template(prefix: str, environments: Iterable[str]) -> KeyTemplate:
+    """Client secrets: the API keys' prefix with an ``s`` behind it."""
+    return KeyTemplate(prefix=f"{prefix}s", environments=tuple(environments))

@@ -156,7 +156,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             partial(exposure.flag, store),
         )
     )
-    server.register_endpoint(Revocation(client_auth, credentials, store))  # RFC 7009
+    server.register_endpoint(Revocation(client_auth, credentials, failures, store))  # RFC 7009
     shipper, reporter = Shipper(file, store), Reporter(settings)
     upkeep = Upkeep(
         store,

@@ -10,11 +10,11 @@ from typing import Any
 from app.admin import fields, rows
 from app.admin.desk import SECRET_METHODS, Desk
 from app.admin.grants import require_grantable
-from app.admin.key_templates import secret_template
 from app.admin.rights import reach, require
 from app.builtin import CLIENTS_READ, CLIENTS_WRITE
 from app.errors import Conflict, NotFound
 from app.ids import new_id
+from app.key_templates import secret_template
 from app.records import ACTIVE, EXPIRED, REVOKED, Actor, Organization
 from app.storage import clients
 from app.storage.models import ClientRow, ClientSecretRow
@@ -100,7 +100,7 @@ def add(
         said: dict[str, Any] = (
             {} if new.grace_seconds is None else {"grace_seconds": new.grace_seconds}
         )
-        _record(work, client, "client_secret.created", created.id, **said)
+        record(work, client, "client_secret.created", created.id, **said)
         return created
 
 
@@ -114,7 +114,7 @@ def new_secret(
     note: str,
 ) -> CreatedSecret:
     """Write a secret of a client, checked before; its hash, and what people may see of it."""
-    template = secret_template(desk.settings, organization.environments)
+    template = secret_template(desk.settings.key_prefix, organization.environments)
     text = template.generate(client.environment, desk.random_bytes)
     row = ClientSecretRow(
         id=new_id("sec"),
@@ -143,7 +143,7 @@ def list_all(
         if clients.get(session, organization_id, client_id) is None:
             raise NotFound("client")
         found = clients.secrets(session, client_id)
-        return tuple(rows.view_of(SecretView, row, status=_status(row, now)) for row in found)
+        return tuple(rows.view_of(SecretView, row, status=status(row, now)) for row in found)
 
 
 def remove(
@@ -162,14 +162,21 @@ def remove(
         row = clients.secret(work.session, client_id, fields.object_id(secret_id, "secret"))
         if row is None:
             raise NotFound("secret")
-        if row.revoked_at is None:
-            row.revoked_at = work.now
-            _record(work, client, "client_secret.revoked", row.id)
+        end(work, client, row)
 
 
-def _record(
+def end(work: Transaction, client: ClientRow, row: ClientSecretRow, why: str | None = None) -> None:
+    """End a secret of this client, locked before. Idempotent: the first time is kept."""
+    if row.revoked_at is None:
+        row.revoked_at = work.now
+        said = {} if why is None else {"why": why}
+        record(work, client, "client_secret.revoked", row.id, **said)
+
+
+def record(
     work: Transaction, client: ClientRow, event: str, secret_id: str, **details: Any
 ) -> None:
+    """Say what was done to a secret, to the auditors and to whoever holds it in memory."""
     work.record(
         event,
         "client",
@@ -185,7 +192,8 @@ def _still_usable(secrets: Sequence[ClientSecretRow], now: datetime) -> int:
     return sum(1 for one in secrets if one.expires_at is None or one.expires_at > now)
 
 
-def _status(row: ClientSecretRow, now: datetime) -> str:
+def status(row: ClientSecretRow, now: datetime) -> str:
+    """``active``, ``expired`` or ``revoked``."""
     if row.revoked_at is not None:
         return REVOKED
     return EXPIRED if row.expires_at is not None and row.expires_at <= now else ACTIVE

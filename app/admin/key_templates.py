@@ -1,4 +1,4 @@
-"""How an organization's API keys and client secrets look."""
+"""How an organization's API keys look, and how that is changed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ from app.errors import Conflict, Invalid
 from app.key_templates import key_template
 from app.settings import Settings
 from app.storage.models import OrganizationRow
-from keyturn.apikey import KeyTemplate
 
 MAX_FORMER = 16
-
-
-def secret_template(settings: Settings, environments: Iterable[str]) -> KeyTemplate:
-    """Client secrets: the API keys' prefix with an ``s`` behind it."""
-    return KeyTemplate(prefix=f"{settings.key_prefix}s", environments=tuple(environments))
 
 
 def read_departures(

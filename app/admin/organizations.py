@@ -10,13 +10,14 @@ from typing import Any
 from app.admin import fields, rows
 from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
-from app.admin.key_templates import read_departures, retired, secret_template
+from app.admin.key_templates import read_departures, retired
 from app.admin.key_variables import SETTING, key_variable, read_variable
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rights import require_operator, require_organization
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import new_id
+from app.key_templates import secret_template
 from app.records import ACTIVE, SUSPENDED, Actor
 from app.settings import Settings
 from app.storage import organizations, plans
@@ -222,7 +223,7 @@ def _environments(settings: Settings, names: Sequence[str]) -> list[str]:
     if not kept:
         raise Invalid("environments must have at least one entry", field="environments")
     try:
-        secret_template(settings, kept)
+        secret_template(settings.key_prefix, kept)
     except ValueError as error:
         raise Invalid(str(error), field="environments") from None
     return kept

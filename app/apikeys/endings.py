@@ -14,6 +14,8 @@ from app.storage import api_keys
 from app.storage.models import ApiKeyRow
 from app.storage.store import Transaction
 
+REASONS = ("routine", "employee_left", "incident", "hosting_change", "compromised")
+"""Words for why a key is rotated, replaced or revoked (S2-55, S2-56); any other line does, too."""
 MAX_REASON = 200
 MAX_MAKER = 64
 

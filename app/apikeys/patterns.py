@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.admin.desk import Desk
-from app.admin.key_templates import secret_template
 from keyturn.apikey import KeyTemplate
 
 BEFORE = r"\A|[^0-9A-Za-z_]"
@@ -33,9 +32,7 @@ class Pattern:
 
 def known_patterns(desk: Desk) -> list[Pattern]:
     """Of every template that some organization has or has had, and of client secrets."""
-    keys = desk.directory.key_templates()
-    environments = {name for one in keys for name in one.environments}
-    return patterns((*keys, secret_template(desk.settings, sorted(environments))))
+    return patterns((*desk.directory.key_templates(), desk.directory.secret_template()))
 
 
 def patterns(templates: Iterable[KeyTemplate]) -> list[Pattern]:

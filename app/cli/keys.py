@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.admin.pages import Page
 from app.apikeys import endings, inspection, lifecycle, patterns, succession
+from app.apikeys.endings import REASONS
 from app.apikeys.policies import ROTATIONS
 from app.apikeys.rules import MISSING_ORIGIN
 from app.apikeys.values import (
@@ -42,6 +43,8 @@ COLUMNS = (
     "id", "name", "environment", "status", "prefix", "last_four", "expires_at", "last_used_at"
 )  # fmt: skip
 LONGEST_KEY = 16 * 1024
+
+why = click.option("--reason", default="", help=f"{', '.join(REASONS)}, or any line: it is kept.")
 
 group = Group("key", help="API keys: long-lived credentials, sent as they are.")
 
@@ -211,7 +214,7 @@ def update(
     type=DURATION,
     help="How long the old key lives on; 0: it ends now. Default: the organization's, mostly 24h.",
 )
-@click.option("--reason", default="", help="For the activity log.")
+@why
 @org
 @as_json
 def rotate(key_id: str, grace: int | None, reason: str, org: str | None, json_wanted: bool) -> None:
@@ -230,7 +233,7 @@ def rotate(key_id: str, grace: int | None, reason: str, org: str | None, json_wa
 
 @group.command("replace")
 @click.argument("key_id")
-@click.option("--reason", default="", help="For the activity log. Default: compromised.")
+@why
 @org
 @as_json
 def replace(key_id: str, reason: str, org: str | None, json_wanted: bool) -> None:
@@ -245,7 +248,7 @@ def replace(key_id: str, reason: str, org: str | None, json_wanted: bool) -> Non
 
 @group.command("revoke-all")
 @click.option("--created-by", metavar="ID", required=True, help="Who made or rotated them.")
-@click.option("--reason", default="", help="For the activity log.")
+@why
 @org
 @as_json
 def revoke_all(created_by: str, reason: str, org: str | None, json_wanted: bool) -> None:
@@ -260,7 +263,7 @@ def revoke_all(created_by: str, reason: str, org: str | None, json_wanted: bool)
 
 @group.command("revoke")
 @click.argument("key_id")
-@click.option("--reason", default="", help="For the activity log.")
+@why
 @org
 @as_json
 def revoke(key_id: str, reason: str, org: str | None, json_wanted: bool) -> None:

@@ -19,6 +19,7 @@ from app.tokens.keyring import Keyring
 from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
+from keyturn.exposure import is_whole_key
 from keyturn.verify import TokenVerifier, is_token_shaped
 
 MAX_LENGTH = 16 * 1024
@@ -151,9 +152,14 @@ class Credentials:
             raise InvalidToken(Reason.UNKNOWN)
         return key, digest
 
-    def is_key_shaped(self, presented: str) -> bool:
-        """Whether it has the form of an API key of ours, checksum included; without a look-up."""
-        return any(_misread(template, presented) is None for template in self._claimed(presented))
+    def has_our_form(self, presented: str) -> bool:
+        """Whether it has the form of a key or a secret of ours, checksum included; without a
+        look-up."""
+        return is_whole_key(presented, self._claimed(presented)) or self.is_secret_shaped(presented)
+
+    def is_secret_shaped(self, presented: str) -> bool:
+        """Whether it has the form of a client secret of ours, checksum included."""
+        return is_whole_key(presented, [self._directory.secret_template()])
 
     def _require_form(self, presented: str) -> None:
         """Whatever claims to be a key of ours must be a whole one; what claims nothing may have

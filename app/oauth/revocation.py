@@ -1,19 +1,25 @@
-"""Token revocation (RFC 7009): a client's own tokens, and API keys by possession."""
+"""Token revocation (RFC 7009): a client's own tokens; keys and client secrets by possession."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 
+from app.admin import client_secrets
 from app.errors import InvalidClient, InvalidRequest
 from app.oauth.client_auth import ClientAuthentication
-from app.oauth.credentials import Credentials
+from app.oauth.credentials import Credentials, counted
 from app.oauth.request import OAuthRequest
+from app.policy.limits import Failures
 from app.records import Actor, Client, Origin
+from app.storage import clients
 from app.storage.revocations import revoke_key_by_possession, revoke_token
 from app.storage.store import Store
-from keyturn.errors import InvalidToken
+from keyturn.apikey import key_digest
+from keyturn.errors import InvalidToken, Reason
 from keyturn.scope import ScopeSet
 from keyturn.verify import is_token_shaped
 
@@ -22,60 +28,101 @@ DONE: tuple[int, dict[str, object], None] = (200, {}, None)
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]
-    """Whoever holds a leaked API key may revoke it: possession is all the proof there is."""
+    """Whoever holds a leaked API key or client secret may revoke it: possession is all the proof
+    there is."""
 
     def __init__(
-        self, client_auth: ClientAuthentication, credentials: Credentials, store: Store
+        self,
+        client_auth: ClientAuthentication,
+        credentials: Credentials,
+        failures: Failures,
+        store: Store,
     ) -> None:
         super().__init__()
         self._client_auth = client_auth
         self._credentials = credentials
+        self._failures = failures
         self._store = store
 
     def create_endpoint_response(
         self, request: OAuthRequest
     ) -> tuple[int, dict[str, object], None]:
         presented = request.form.get("token", "")
-        client = self._caller(request, presented)
+        try:
+            client = self._client_auth.authenticate(request, time.time())[0]
+        except InvalidClient as error:
+            if error.detail != "missing" or not presented or is_token_shaped(presented):
+                raise
+            self._revoke_by_possession(presented, request.origin, error)
+            return DONE
         if not presented:
             raise InvalidRequest("token is missing")
-        try:
+        # What is no credential of ours, or over, needs no revoking.
+        with suppress(InvalidToken):
             if is_token_shaped(presented):
                 self._revoke_token(client, presented, request.origin)
             else:
-                self._revoke_key(client, presented, request.origin)
-        except InvalidToken:
-            pass  # what is no token of ours, or over, needs no revoking
+                self._revoke(client, presented, request.origin)
         return DONE
 
-    def _revoke_token(self, client: Client | None, presented: str, origin: Origin) -> None:
+    def _revoke_token(self, client: Client, presented: str, origin: Origin) -> None:
         claims = self._credentials.token(presented).claims
-        if client is not None and claims.client_id == client.client_id:
-            actor = _actor(client, client.client_id, client.organization_id, origin)
-            with self._store.transaction(actor) as work:
+        if claims.client_id == client.client_id:
+            with self._store.transaction(_by_client(client, origin)) as work:
                 revoke_token(work, claims)
 
-    def _revoke_key(self, client: Client | None, presented: str, origin: Origin) -> None:
+    def _revoke_by_possession(self, presented: str, origin: Origin, missing: InvalidClient) -> None:
+        """Nobody is named: what is none of ours counts against the address, and is answered like
+        one of ours as far as it looks like it. Raises RateLimited and what is ``missing``."""
+        try:
+            counted(
+                self._failures,
+                origin,
+                lambda before: self._revoke(None, presented, origin, before),
+            )
+        except InvalidToken:
+            if not self._credentials.has_our_form(presented):
+                raise missing from None
+
+    def _revoke(
+        self,
+        client: Client | None,
+        presented: str,
+        origin: Origin,
+        before_reading: Callable[[], None] = lambda: None,
+    ) -> None:
+        """A client secret or an API key, by possession. Raises InvalidToken for what is neither."""
+        by = _by_client(client, origin) if client is not None else None
+        if self._credentials.is_secret_shaped(presented):
+            before_reading()
+            self._revoke_secret(by, key_digest(presented), origin)
+            return
         # Of any standing: a disabled key, or a suspended organization's, would open again later.
-        key, digest = self._credentials.api_key_of_any_standing(presented)
-        actor = _actor(client, key.id, key.organization_id, origin)
-        with self._store.transaction(actor) as work:
+        key, digest = self._credentials.api_key_of_any_standing(presented, before_reading)
+        itself = _actor("api_key", key.id, key.organization_id, origin)
+        with self._store.transaction(by or itself) as work:
             revoke_key_by_possession(work, key, digest)
 
-    def _caller(self, request: OAuthRequest, presented: str) -> Client | None:
-        """The client; nobody, where an API key speaks for itself and no client is named."""
-        try:
-            return self._client_auth.authenticate(request, time.time())[0]
-        except InvalidClient as error:
-            if error.detail == "missing" and self._credentials.is_key_shaped(presented):
-                return None
-            raise
+    def _revoke_secret(self, by: Actor | None, digest: bytes, origin: Origin) -> None:
+        with self._store.reading() as session:
+            found = clients.by_secret(session, digest)
+        if found is None:
+            raise InvalidToken(Reason.UNKNOWN)
+        itself = _actor("client", found[0].client_id, found[0].organization_id, origin)
+        with self._store.transaction(by or itself) as work:
+            found = clients.by_secret(work.session, digest, lock=True)
+            if found is not None:
+                client_secrets.end(work, *found, "by_possession")
 
 
-def _actor(client: Client | None, id: str, organization_id: str, origin: Origin) -> Actor:
+def _by_client(client: Client, origin: Origin) -> Actor:
+    return _actor("client", client.client_id, client.organization_id, origin)
+
+
+def _actor(type: str, id: str, organization_id: str, origin: Origin) -> Actor:
     return Actor(
-        type="client" if client else "api_key",
-        id=client.client_id if client else id,
+        type=type,
+        id=id,
         organization_id=organization_id,
         is_operator=False,
         scopes=ScopeSet(frozenset()),

@@ -46,6 +46,20 @@ def page(
     return list(session.scalars(statement))
 
 
+def by_secret(
+    session: Session, digest: bytes, *, lock: bool = False
+) -> tuple[ClientRow, ClientSecretRow] | None:
+    """The client and its secret with this SHA-256: for whoever knows the secret."""
+    statement = (
+        select(ClientRow, ClientSecretRow)
+        .join(ClientSecretRow, ClientSecretRow.client_id == ClientRow.client_id)
+        .where(ClientSecretRow.digest == digest)
+    )
+    locked = statement.with_for_update(key_share=True) if lock else statement
+    found = session.execute(locked).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
 def secret(session: Session, client_id: str, secret_id: str) -> ClientSecretRow | None:
     """One secret of this client, ended ones included."""
     return session.scalar(

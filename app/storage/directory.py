@@ -10,12 +10,13 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, Text, cast, select
 
-from app.key_templates import key_templates
+from app.key_templates import key_templates, secret_template
 from app.observe.tally import HitRate
 from app.records import DENY, ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
@@ -40,6 +41,14 @@ from keyturn.scope import Grant, ScopeSet
 V = TypeVar("V")
 
 
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """How credentials can look, of all organizations."""
+
+    keys: tuple[KeyTemplate, ...]
+    secrets: KeyTemplate
+
+
 class Directory:
     """Cached reads -> records. Every method may raise Unavailable."""
 
@@ -51,7 +60,7 @@ class Directory:
         self._digests: Recent[str, bytes] = Recent(settings.directory_size)
         self._organizations: Recent[str, Organization] = Recent(settings.directory_size)
         self._revoked: dict[str, float] | None = None
-        self._templates: tuple[KeyTemplate, ...] = ()
+        self._templates: _Templates | None = None
         self._key_prefix = settings.key_prefix
         self._max_token_ttl = settings.max_token_ttl.total_seconds()
         self.client_lookups, self.key_lookups = HitRate(), HitRate()
@@ -112,6 +121,13 @@ class Directory:
 
     def key_templates(self) -> tuple[KeyTemplate, ...]:
         """How API keys can look here: every template that some organization has or has had."""
+        return self._looks().keys
+
+    def secret_template(self) -> KeyTemplate:
+        """How client secrets can look here, in every organization's environments."""
+        return self._looks().secrets
+
+    def _looks(self) -> _Templates:
         self._feed.require_fresh()
         return self._templates or self._load_templates()
 
@@ -141,7 +157,7 @@ class Directory:
         self._drop(self._keys, bytes.fromhex(digest))
 
     def drop_organization(self, organization_id: str) -> None:
-        self._templates = ()
+        self._templates = None
         self._drop(self._organizations, organization_id)
 
     def note_revoked(self, jti: str) -> None:
@@ -157,7 +173,7 @@ class Directory:
             self._clients.clear()
             self._keys.clear()
             self._organizations.clear()
-            self._templates = ()
+            self._templates = None
             self._revoked = None
 
     def _drop(self, cache: Recent[Any, Any], key: Any) -> None:
@@ -205,11 +221,11 @@ class Directory:
             resources = connection.execute(_RESOURCES, bound).all()
         return assembled(row, scopes, resources, row.plan_limits or ())
 
-    def _load_templates(self) -> tuple[KeyTemplate, ...]:
+    def _load_templates(self) -> _Templates:
         generation = self._generation
         with self._store.connect() as connection:
             rows = connection.execute(_TEMPLATES).all()
-        templates = tuple(
+        keys = tuple(
             dict.fromkeys(
                 template
                 for row in rows
@@ -221,6 +237,8 @@ class Directory:
                 )
             )
         )
+        environments = {name for row in rows for name in json.loads(row.environments)}
+        templates = _Templates(keys, secret_template(self._key_prefix, sorted(environments)))
         with self._letting_go:
             if generation == self._generation:
                 self._templates = templates

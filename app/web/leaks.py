@@ -14,9 +14,12 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from app.apikeys import leaks
 from app.crypto.reports import ReportKeys
 from app.errors import Unavailable
+from app.oauth.credentials import STRANGE
 from app.web.forms import read_body
 from app.web.problems import invalid_input, problem
-from app.wiring import services
+from app.wiring import Services, services
+from keyturn.errors import InvalidToken
+from keyturn.verify import is_token_shaped
 
 PATH = "/v1/leaks"
 MAX_REPORT = 1024 * 1024
@@ -68,13 +71,26 @@ def report() -> Response:
         reported = _REPORT.validate_json(body)
     except ValidationError as error:
         return invalid_input(error)
-    answers = []
-    for one in reported:
-        is_ours = leaks.act(found.desk, leaks.Leak(one.token, one.url, one.source), g.origin)
-        if is_ours is not None:
-            digest = sha256(one.token.encode()).hexdigest()
-            label = "true_positive" if is_ours else "false_positive"
-            answers.append(Feedback(token_hash=digest, token_type=one.type, label=label))
-    response = jsonify([one.model_dump() for one in answers])
+    response = jsonify([_feedback(found, one).model_dump() for one in reported])
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _feedback(found: Services, one: Leak) -> Feedback:
+    return Feedback(
+        token_hash=sha256(one.token.encode()).hexdigest(),
+        token_type=one.type,
+        label="true_positive" if _is_ours(found, one) else "false_positive",
+    )
+
+
+def _is_ours(found: Services, one: Leak) -> bool:
+    leak = leaks.Leak(one.token, one.url, one.source)
+    if not is_token_shaped(one.token):
+        return leaks.act(found.desk, leak, g.origin)
+    try:
+        token = found.credentials.token(one.token)
+    except InvalidToken as refused:
+        return refused.reason not in STRANGE  # ours, and over
+    leaks.act_on_token(found.desk, token.claims, token.organization.id, leak, g.origin)
+    return True

@@ -87,6 +87,21 @@ def test_a_key_from_creation_to_revocation(flask):
     assert made["key"] not in flask.ok("key", "list")
 
 
+def test_what_an_organization_asks_of_its_keys(flask, organization):
+    whose = ("--org", organization)
+    assert set(flask.json("key-policy", "show", *whose).values()) == {None}
+    asked = ("--rotate-after", "90", "--warn-inactive", "30", "--on-leak", "grace")
+    changed = flask.json("key-policy", "update", *asked, *whose)
+    assert (changed["rotate_after_days"], changed["on_leak"]) == (90, "grace")
+    changed = flask.json("key-policy", "update", "--rotate-after", "never", *whose)
+    assert (changed["rotate_after_days"], changed["warn_inactive_days"]) == (None, 30)
+    for action in ("tell", "revoke"):
+        flask.ok("key-policy", "update", "--on-leak", action, *whose)
+        assert flask.json("key-policy", "show", *whose)["on_leak"] == action
+    assert flask("key-policy", "update", "--on-leak", "shrug", *whose).exit_code == 2
+    assert flask("key-policy", "update", *whose).exit_code == 2
+
+
 def test_organizations_plans_and_what_they_hold(flask):
     plan = flask.json("plan", "create", "--name", "Growth", "--max-active-keys", "1")
     made = flask.json(

@@ -104,6 +104,15 @@ def test_replacing_at_once_makes_one_successor(postgres_house):
     assert len(listed(tenant)) == 2
 
 
+@pytest.mark.row("S2-55", "S2-56")
+@pytest.mark.parametrize("reason", [*endings.REASONS, "the new data centre"])
+def test_why_a_key_was_rotated_is_kept(tenant, reason):
+    key = make(tenant).api_key
+    succession.rotate(tenant.desk, tenant.administrator, key.id, reason=reason)
+    [event] = tenant.events("api_key.rotated")
+    assert reason in str(event.details)
+
+
 # Left behind -------------------------------------------------------------------------------
 
 

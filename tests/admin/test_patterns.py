@@ -21,6 +21,8 @@ OTHERS = {
 def printed(installation):
     for template in OTHERS.values():
         installation.change_organization(installation.organization(), key_template=template)
+    bare = {"prefix": "bs", "environments": []}
+    installation.organization(environments=["production", "staging"], key_template=bare)
     runner = installation.app.test_cli_runner()
 
     def run(*arguments):
@@ -86,6 +88,15 @@ def test_every_key_with_a_prefix_is_found(printed, format):
         for key in (made(template) for _ in range(20)):
             for text in (key, f'KEY="{key}"', f"a\n{key}\nb", f"https://x.example/?k={key}&y=1"):
                 assert find(rules, text) == {key}, (template, text)
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_client_secrets_of_every_environment_are_found(printed, format):
+    arguments, read = READERS[format]
+    rules = read(printed(*arguments))
+    for environment in ("live", "test", "production", "staging"):
+        secret = KeyTemplate(prefix="kts", environments=(environment,)).generate(environment)
+        assert find(rules, f"a = '{secret}'") == {secret}
 
 
 @pytest.mark.parametrize("format", READERS)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keyturn.apikey import DEFAULT_API_KEY
 from tests.support.installation import installed
+from tests.support.tokens import unverified
 
 # GitHub's own example, with the key that signed it.
 GITHUB = "bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c"
@@ -134,8 +135,74 @@ def test_a_leaked_key_is_acted_on_by_policy(scanned, policy, status, is_shortene
     assert again.expires_at is None if not is_shortened else again.expires_at == row.expires_at
 
 
-def test_a_client_secret_is_not_called_false(scanned):
-    assert report(scanned, scanned.client([]).client_secret).json() == []
+def ask(installation, client):
+    data = {"grant_type": "client_credentials"}
+    return installation.http.post("/oauth/token", data=data, auth=tuple(client))
+
+
+def under(installation, policy):
+    """A client of an organization with this policy."""
+    organization = installation.organization(scopes=["rooms:read"])
+    admin = installation.api_key(["keyturn:*"], organization=organization)
+    headers = {"Authorization": f"Bearer {admin.key}"}
+    installation.http.patch("/v1/key-policy", json={"on_leak": policy}, headers=headers)
+    return installation.client(["rooms:read"], organization=organization)
+
+
+def events_of(installation, target):
+    found = installation.rows(
+        "SELECT type FROM audit_events WHERE target_id = :id AND actor_type = 'scanner'"
+        " ORDER BY id",
+        id=target,
+    )
+    return [event.type for event in found]
+
+
+SECRET_EVENTS = ["client_secret.leaked", "client_secret.revoked"]
+TOKEN_EVENTS = ["token.leaked", "token.revoked"]
+
+
+@pytest.mark.row("S0-8")
+@pytest.mark.parametrize(("policy", "status", "is_shortened", "acts"), [
+    (None, 401, False, 2), ("revoke", 401, False, 2), ("grace", 200, True, 1),
+    ("tell", 200, False, 1),
+])  # fmt: skip
+def test_a_leaked_client_secret_is_acted_on_by_policy(scanned, policy, status, is_shortened, acts):
+    client = under(scanned, policy)
+    for _ in range(2):
+        answer = report(scanned, client.client_secret).json()
+        assert answer == [feedback(client.client_secret, "true_positive")]
+        assert ask(scanned, client).status_code == status
+    [row] = scanned.rows(
+        "SELECT expires_at FROM client_secrets WHERE client_id = :id", id=client.client_id
+    )
+    assert (row.expires_at is not None) == is_shortened
+    told = events_of(scanned, client.client_id)
+    assert told[:acts] == SECRET_EVENTS[:acts]
+    assert told.count("client_secret.revoked") == acts - 1
+
+
+@pytest.mark.parametrize(("policy", "active", "acts"), [
+    (None, False, 2), ("revoke", False, 2), ("grace", True, 1), ("tell", True, 1)
+])  # fmt: skip
+def test_a_leaked_token_is_acted_on_by_policy(scanned, policy, active, acts):
+    client = under(scanned, policy)
+    token = ask(scanned, client).json()["access_token"]
+    assert report(scanned, token).json() == [feedback(token, "true_positive")]
+    asker = scanned.client(["keyturn:introspect", "keyturn:organizations:read"])
+    answer = scanned.http.post("/oauth/introspect", data={"token": token}, auth=tuple(asker))
+    assert answer.json()["active"] is active
+    assert events_of(scanned, unverified(token)["jti"]) == TOKEN_EVENTS[:acts]
+
+
+def test_a_token_that_is_over_or_nobodys(scanned):
+    client = under(scanned, None)
+    token = ask(scanned, client).json()["access_token"]
+    scanned.delete_client(client.client_id)
+    head, body, signature = token.split(".")
+    strange = f"{head}.{body}.{signature[::-1]}"
+    answers = report(scanned, token, strange, "a.b.c").json()
+    assert [one["label"] for one in answers] == ["true_positive", *["false_positive"] * 2]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'[{"type":"kt"}]', b"[[[", b"\xff"])

@@ -1,9 +1,12 @@
-"""POST /oauth/revoke (RFC 7009): own tokens, and API keys by possession."""
+"""POST /oauth/revoke (RFC 7009): own tokens; keys and client secrets by possession."""
 
 import pytest
 
 from app.apikeys import lifecycle
-from keyturn.apikey import DEFAULT_API_KEY
+from app.apikeys.importing import ForeignKey, import_keys
+from app.apikeys.values import NewApiKey
+from keyturn.apikey import DEFAULT_API_KEY, DEFAULT_CLIENT_SECRET
+from tests.support.installation import installed
 from tests.support.served import eventually
 from tests.support.tokens import unverified
 
@@ -160,6 +163,53 @@ def test_a_key_of_a_suspended_organization_is_ended_for_good(server, installatio
     installation.resume(organization)
     (status,) = installation.rows("SELECT status FROM api_keys WHERE id = :id", id=key.id)[0]
     assert status == "revoked"
+
+
+def test_an_imported_key_is_revoked_by_presenting_it(server, installation, own, is_active):
+    key = f"former-system-{own}"
+    new = NewApiKey(name="x", scopes=["a:b"])
+    import_keys(
+        installation.desk, installation.operator, [ForeignKey(place="1", new=new, key=key)],
+        organization_id=own,
+    )  # fmt: skip
+    assert is_active(key)
+    assert is_done(revoke(server, key))
+    assert not is_active(key)
+
+
+def test_a_client_secret_is_revoked_by_presenting_it(server, installation, own):
+    client = installation.client(["a:b"], organization=own)
+    other = installation.secret(client.client_id, organization=own)
+    assert server.ask(client).status_code == 200
+    for _ in range(2):
+        assert is_done(revoke(server, client.client_secret))
+    assert server.ask(client).status_code == 401
+    assert server.ask((client.client_id, other.client_secret)).status_code == 200
+    events = installation.rows(
+        "SELECT actor_type, actor_id, organization_id FROM audit_events "
+        "WHERE type = 'client_secret.revoked' AND target_id = :id",
+        id=client.client_id,
+    )
+    assert [tuple(event) for event in events] == [("client", client.client_id, own)]
+
+
+def test_a_client_secret_is_revoked_by_any_client_that_presents_it(server, installation, own):
+    client, finder = installation.client(["a:b"], organization=own), installation.client()
+    assert is_done(revoke(server, client.client_secret, finder))
+    assert server.ask(client).status_code == 401
+
+
+@pytest.mark.parametrize("template", [DEFAULT_API_KEY, DEFAULT_CLIENT_SECRET])
+def test_guesses_count_against_the_address(tmp_path, template):
+    with installed(tmp_path, KEYTURN_FAILED_AUTHENTICATION_LIMIT="3/minute") as guarded:
+        key, secret = guarded.api_key(), guarded.client().client_secret
+
+        def presented(text):
+            return guarded.http.post("/oauth/revoke", data={"token": text}).status_code
+
+        assert [presented(template.generate("live")) for _ in range(3)] == [200] * 3
+        assert presented(template.generate("live")) == 429
+        assert [presented(secret), presented("nonsense"), presented(key.key)] == [429] * 3
 
 
 # What is remembered -------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class ClientSecretRow(Base):
     client_id: Mapped[str] = mapped_column(
         ForeignKey("clients.client_id", ondelete="CASCADE"), index=True
     )
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     prefix: Mapped[str] = mapped_column(String(40))
     last_four: Mapped[str] = mapped_column(String(4))
     note: Mapped[str] = mapped_column(Text)

@@ -44,7 +44,13 @@ Networks = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_lengt
 Domains = Annotated[
     list[Annotated[str, Field(max_length=MAX_HOST + 2)]], Field(max_length=MAX_ENTRIES)
 ]
-Reason = Annotated[str, Field(max_length=endings.MAX_REASON)]
+Reason = Annotated[
+    str,
+    Field(
+        max_length=endings.MAX_REASON,
+        description=f"{', '.join(f'`{one}`' for one in endings.REASONS)}, or any line: it is kept.",
+    ),
+]
 Days = Annotated[int, Field(ge=1, le=policies.LONGEST), BeforeValidator(number)]
 
 
