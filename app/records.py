@@ -163,6 +163,13 @@ class Actor:
     ip: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+    acts_from: str | None = None
+    """Its own organization, where a service credential acts for another one."""
+
+    @property
+    def home(self) -> str:
+        """Where the credential itself lives."""
+        return self.acts_from or self.organization_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import StartRefused
+from keyturn.acting import ActingHeaders
 from keyturn.apikey import KeyTemplate
 from keyturn.limits.values import Limit
 from keyturn.profiles import PROFILES
@@ -94,6 +95,12 @@ def _metrics_token(value: str) -> str:
     return value
 
 
+def _header(value: str) -> str:
+    if not re.fullmatch(r"X-[A-Za-z0-9-]{1,62}", value):
+        raise ValueError("must be X- and up to 62 letters, digits and dashes")
+    return value
+
+
 def _ratio(value: str) -> float:
     number = float(value)
     if not 0 <= number <= 1:
@@ -167,6 +174,17 @@ class Settings:
         "How errors at `/v1` read to callers of no organization with a profile of its own: one of "
         f"{', '.join(f'`{name}`' for name in PROFILES)}; default: as the management API's "
         "description says.",
+    )
+    organization_header: str = _knob(
+        ActingHeaders().organization,
+        _header,
+        "The header by which a service credential names the organization it acts for.",
+    )
+    mode_header: str = _knob(
+        ActingHeaders().mode,
+        _header,
+        "And the mode there; `X-Astrocal-Mode` beside it for organizations of the profile "
+        "`astrocal`.",
     )
     github_keys_file: str | None = _knob(
         None,
@@ -283,6 +301,11 @@ class Settings:
     def audience(self) -> str:
         """The audience where neither request nor scopes name one."""
         return self.default_audience or self.issuer
+
+    @property
+    def acting_headers(self) -> ActingHeaders:
+        """What service credentials name by headers."""
+        return ActingHeaders(self.organization_header, self.mode_header)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

@@ -16,6 +16,7 @@ from app.apikeys import exposure, schedule
 from app.background import Background
 from app.crypto.master_key import MasterKey, read_master_key
 from app.oauth import metadata as paths
+from app.oauth.acting import ActingForOthers
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
 from app.oauth.credentials import Credentials
@@ -77,6 +78,7 @@ class Services:
     credentials: Credentials
     limiter: Limiter
     failures: Failures
+    acting: ActingForOthers
     server: TokenServer
     verification: Verification
     desk: Desk
@@ -135,6 +137,7 @@ def wire(settings: Settings, engine: Any) -> Services:
     failures = Failures(limiter, settings.failed_authentication_limit)
     client_auth = ClientAuthentication(CLIENT_AUTH_METHODS, directory, failures)
     credentials = Credentials(settings, directory, keyring, clock)
+    acting = ActingForOthers(directory, journal)
     server = TokenServer(
         settings,
         directory,
@@ -151,6 +154,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             directory,
             client_auth,
             credentials,
+            acting,
             journal,
             tally,
             partial(exposure.flag, store),
@@ -192,6 +196,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         credentials=credentials,
         limiter=limiter,
         failures=failures,
+        acting=acting,
         server=server,
         verification=Verification(desk, credentials, limiter, tally),
         desk=desk,

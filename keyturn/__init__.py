@@ -18,6 +18,7 @@ at the issuer (`client_id`, `client_secret`); an answer about a key is remembere
 Framework glue is in `keyturn.flask`.
 """
 
+from keyturn.acting import ActingHeaders
 from keyturn.apikey import (
     ALPHABETS,
     BASE36,
@@ -34,6 +35,7 @@ from keyturn.apikey import (
 from keyturn.bearer import Verifier
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import (
+    ActingRefused,
     BadChecksum,
     CredentialExposed,
     CredentialMalformed,
@@ -75,6 +77,8 @@ __all__ = [
     "PUBLIC",
     "UNSAFE_ANY_AUDIENCE",
     "AccessTokenClaims",
+    "ActingHeaders",
+    "ActingRefused",
     "Admission",
     "BadChecksum",
     "Catalogue",

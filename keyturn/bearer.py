@@ -6,13 +6,16 @@ import re
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
+from keyturn.acting import ACT_AS_ORGANIZATION, Acting, acting
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
 from keyturn.claims import accepted_audiences, meant_for
 from keyturn.discovery import Discovery
 from keyturn.errors import (
+    ActingRefused,
     BadChecksum,
     CredentialExposed,
     CredentialMalformed,
@@ -148,6 +151,8 @@ class Verifier:
         required_scope: str = "",
         url: str = "",
         is_secure: bool | None = None,
+        organization: str | None = None,
+        mode: str | None = None,
     ) -> Principal:
         """Who presents this Authorization header. Raises CredentialRefused.
 
@@ -156,7 +161,8 @@ class Verifier:
         one scope or several, separated by spaces. `url` is the path with its query: whatever has a
         credential in it is refused. `is_secure` says whether the request came by https; None: that
         is not known, and not asked. The issuer is told of an API key refused for either, so that
-        its owner learns of it.
+        its owner learns of it. `organization` and `mode` are what the headers `X-Org-Id` and
+        `X-Mode` say: they count for a service credential, and change nothing for others.
         """
         exposed = credential_in_url(url, self._templates) if url else None
         if exposed is not None:
@@ -168,6 +174,10 @@ class Verifier:
             principal = self._of_token(credential)
         else:
             principal = self._of_key(credential, ip, origin)
+        if ACT_AS_ORGANIZATION in principal.scopes.tokens:
+            said = acting(principal.scopes.tokens, organization, mode, origin)
+            if said is not None:
+                principal = self._for_another(credential, principal, said)
         if required_scope:
             principal.require(*required_scope.split(" "))
         return principal
@@ -226,6 +236,30 @@ class Verifier:
             found.aud,
             found.raw,
             found.rate_limits,
+        )
+
+    def _for_another(self, credential: str, principal: Principal, said: Acting) -> Principal:
+        """Who it is in that organization, where it has no right more than by itself."""
+        if self._verdicts is None:
+            raise InvalidToken(
+                Reason.WRONG_TYPE, detail="cannot ask for whom it acts: no client_id"
+            )
+        found = self._verdicts.on(credential, said)
+        if isinstance(found, Reason):
+            if found in (Reason.ORG_NOT_ALLOWED, Reason.MODE_UNKNOWN):
+                raise ActingRefused(found, detail=f"{principal.id!a} for {said}")
+            raise InvalidToken(found)
+        if found.org != said.organization or said.mode not in (None, found.env):
+            # An issuer that did not read the question has answered another one.
+            raise ActingRefused(Reason.ORG_NOT_ALLOWED, detail=f"the issuer knows no {said}")
+        self._require_environment(found.env)
+        return replace(
+            principal,
+            organization=found.org,
+            environment=found.env,
+            scopes=principal.scopes.narrowed_to(found.scope),
+            claims=found.raw,
+            acts_from=principal.organization,
         )
 
     def _read_key(self, key: str) -> str | None:

@@ -92,6 +92,9 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "quota_exceeded"
     PLAN_LIMIT = "plan_limit"
     ORG_REQUIRED = "org_required"
+    ORG_NOT_ALLOWED = "org_not_allowed"  # there is none, it is suspended, or not for this one
+    MODE_UNKNOWN = "mode_unknown"
+    SERVER_ONLY = "server_only"  # a credential for servers, out of a browser
     PROOF_REQUIRED = "proof_required"  # bound to a key (cnf) that a bearer does not prove to have
     UNAVAILABLE = "unavailable"
 
@@ -213,6 +216,35 @@ class RestrictionRefused(CredentialRefused):
         super().__init__(reason, description, detail=detail)
         # Shadows the class attribute: this is the one branch whose code is its reason (C-3).
         self.code = str(reason)  # type: ignore[misc]
+
+
+class ActingRefused(CredentialRefused):
+    """A service credential that acts for nobody, or for an organization that it may not act for.
+
+    It was right, so the cause is named; of an organization nothing but that it will not do.
+
+    >>> refused = ActingRefused(Reason.ORG_REQUIRED)
+    >>> refused.status, refused.code, refused.challenge is None
+    (400, 'org_required', True)
+    """
+
+    error = None
+
+    def __init__(self, reason: Reason, *, detail: str = "") -> None:
+        self.status, description = _ACTING[reason]
+        super().__init__(reason, description, detail=detail)
+        self.code = str(reason)  # type: ignore[misc]
+
+    def challenge_for(self, realm: str, *, resource_metadata: str | None = None) -> str | None:
+        """None: another credential would not help."""
+        return None
+
+
+_ACTING = {
+    Reason.ORG_REQUIRED: (400, "A service credential must name an organization by its id"),
+    Reason.MODE_UNKNOWN: (400, "The organization has no such mode"),
+    Reason.ORG_NOT_ALLOWED: (403, "The credential may not act for this organization"),
+}
 
 
 class CredentialExposed(CredentialRefused):

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, g, jsonify, request
 from werkzeug.local import LocalProxy
 
+from keyturn.acting import ActingHeaders
 from keyturn.bearer import Verifier
 from keyturn.errors import CredentialRefused
 from keyturn.guard import Guard
@@ -128,6 +129,7 @@ def _admit(guard: Guard, route: Route, proxies: Proxies | None) -> None:
             origin=request.headers.get("Origin"),
             url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
             **_seen_by(proxies),
+            **_said_for_another(),
         )
     except CredentialRefused as refused:
         usages = refused.usages
@@ -147,23 +149,45 @@ def _seen_by(proxies: Proxies | None) -> dict[str, Any]:
     }
 
 
+def _said_for_another() -> dict[str, Any]:
+    """The two headers of service credentials. From the environ: any other request has neither."""
+    told: _Told | None = current_app.extensions.get(_TOLD)
+    named = told.acting if told is not None else ActingHeaders()
+    organization = request.environ.get(_variable(named.organization))
+    if organization is None:
+        return {}
+    own = PROFILES[told.profile()].mode_header if told is not None else None
+    mode = request.environ.get(_variable(own)) if own is not None else None
+    return {
+        "organization": organization,
+        "mode": request.environ.get(_variable(named.mode)) if mode is None else mode,
+    }
+
+
+@cache
+def _variable(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
 def register_refusals(
     app: Flask,
     *,
     realm: str = "api",
     request_id: Callable[[], str | None] = lambda: None,
     profile: str | Callable[[], str] = DEFAULT_PROFILE,
+    acting: ActingHeaders = ActingHeaders(),  # noqa: B008 - immutable
 ) -> None:
     """Answer every CredentialRefused in this app, and log why.
 
     `profile` names how the answer reads (`keyturn.profiles.PROFILES`), or says it for the current
     request. The exact reason is in the log only, under the logger `keyturn`, with the id that
-    `request_id` gives and that the answer has as X-Request-Id.
+    `request_id` gives and that the answer has as X-Request-Id. `acting` names the headers of
+    service credentials; where the profile has one of its own for the mode, either is read.
     """
     told = profile if callable(profile) else lambda: profile
     if not callable(profile) and profile not in PROFILES:
         raise ValueError(f"profile: one of {', '.join(PROFILES)}")
-    app.extensions[_TOLD] = _Told(told, request_id)
+    app.extensions[_TOLD] = _Told(told, request_id, acting)
 
     def answer(refused: CredentialRefused) -> Response:
         log.info(
@@ -211,6 +235,7 @@ def failure(status: int, code: str, message: str, **also: Any) -> Response:
 class _Told(NamedTuple):
     profile: Callable[[], str]
     request_id: Callable[[], str | None]
+    acting: ActingHeaders
 
 
 def _response(failed: Failure, profile: str) -> Response:

@@ -54,6 +54,8 @@ class Guard:
         origin: str | None = None,
         url: str = "",
         is_secure: bool | None = None,
+        organization: str | None = None,
+        mode: str | None = None,
     ) -> Admission:
         """Who passes here. Raises CredentialRefused, whose `usages` say how the limits stand.
 
@@ -64,7 +66,13 @@ class Guard:
         if route.needs is None:
             raise ValueError("a public route admits everybody")
         principal = self.verifier.verify(
-            authorization, ip=ip, origin=origin, url=url, is_secure=is_secure
+            authorization,
+            ip=ip,
+            origin=origin,
+            url=url,
+            is_secure=is_secure,
+            organization=organization,
+            mode=mode,
         )
         usages: tuple[Usage, ...] = ()
         if self._limits is not None:

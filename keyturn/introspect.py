@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from keyturn import wire
+from keyturn.acting import Acting
 from keyturn.errors import InvalidScope, Reason, VerifierUnavailable
 from keyturn.fetch import Answer, Fetch, FetchFailed
 from keyturn.limits.values import RateLimits
@@ -19,7 +20,8 @@ from keyturn.scope import ScopeSet
 _MAX_RETRY_AFTER = 300
 # RFC 7662 §2.2 would have nothing said of an inactive token, lest a third party learn the server's
 # state. Our server tells an API of the same organization, if it asks, why a whole key is no good.
-_TOLD = {str(reason): reason for reason in NAMEABLE}
+_ACTING = (Reason.ORG_NOT_ALLOWED, Reason.MODE_UNKNOWN, Reason.ENVIRONMENT_MISMATCH)
+_TOLD = {str(reason): reason for reason in (*NAMEABLE, *_ACTING)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,12 @@ class Introspector:
         pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
         self._authorization = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
 
-    def ask(self, credential: str, exposed: str | None = None) -> Introspection | Reason:
+    def ask(
+        self, credential: str, acting: Acting | None = None, *, exposed: str | None = None
+    ) -> Introspection | Reason:
         """Why not, when it is inactive. Raises VerifierUnavailable when nobody can say.
 
+        `acting`: for whom a service credential would act; then the answer is about that.
         `exposed` tells the issuer that the credential was seen where others can read it.
         A 401 is about us, not about the credential: our settings are wrong, and the caller who
         presented it must not be told to get another one.
@@ -106,6 +111,9 @@ class Introspector:
             form = {"token": credential, "include_reason": "true"}
             if exposed is not None:
                 form["exposed"] = exposed
+            if acting is not None:
+                form["organization"] = acting.organization
+                form |= {} if acting.mode is None else {"mode": acting.mode}
             answer = self._fetch.post(url, form, headers)
             if answer.status == 200:
                 return Introspection.read(answer.body)

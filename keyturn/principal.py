@@ -17,7 +17,8 @@ class Principal:
     """The bearer of a valid credential; the credential itself is not in it.
 
     `id` is what the credential stands for: the token's subject, or the id of the key (never its
-    text). `claims` is everything the token or the introspection said.
+    text). `claims` is everything the token or the introspection said. A service credential acts for
+    `organization`; its own one is `acts_from`, which is None for everybody else.
 
     >>> principal = Principal("client", "c1", "c1", scopes=ScopeSet.parse("bookings:read"))
     >>> principal.has("bookings:read")
@@ -38,6 +39,7 @@ class Principal:
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     rate_limits: RateLimits = field(default=UNLIMITED, repr=False, compare=False)
     """Those that the issuer named when it was asked; nothing of a token verified offline."""
+    acts_from: str | None = None
 
     def has(self, scope: str) -> bool:
         """Whether this scope was granted; compared as a string, nothing is implied here."""

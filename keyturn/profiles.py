@@ -64,6 +64,8 @@ class Profile:
     media_type: str = "application/json"
     spelt: Callable[[str], str] = str
     """How codes are written that have no wording."""
+    mode_header: str | None = None
+    """By which header service credentials name the mode, where not by the usual one."""
 
 
 class Presented(NamedTuple):
@@ -128,7 +130,8 @@ def _problem(failure: Failure) -> dict[str, Any]:
 
 
 _OAUTH_INVALID = "The access token or API key is missing or not valid"
-_FORBIDDEN = ("insufficient_scope", "origin_mismatch", "ip_not_allowed")
+_FROM_ELSEWHERE = ("origin_mismatch", "ip_not_allowed", "server_only")
+_FORBIDDEN = ("insufficient_scope", "org_not_allowed", *_FROM_ELSEWHERE)
 _UNAUTHORIZED = ("missing", "malformed", "invalid_token")
 _EXPOSED = ("in_query", "insecure_transport")
 _TOO_MANY = ("rate_limited", "quota_exceeded")
@@ -198,12 +201,10 @@ _ASTROCAL = {
 # RFC 6750 §3.1 has three codes for resources; the rest is as RFC 6749 names such things.
 _OAUTH = {
     **_all(("missing", "malformed", *_EXPOSED), 401, "invalid_token", _OAUTH_INVALID),
-    **_all(
-        ("origin_mismatch", "ip_not_allowed"),
-        403,
-        "access_denied",
-        "The credential may not be used from here",
-    ),
+    **_all(_FROM_ELSEWHERE, 403, "access_denied", "The credential may not be used from here"),
+    "org_required": Wording(400, "invalid_request", "A service credential names an organization"),
+    "mode_unknown": Wording(400, "invalid_request", "The organization has no such mode"),
+    "org_not_allowed": Wording(403, "access_denied", "Not for this organization"),
     "unavailable": Wording(
         503, "temporarily_unavailable", "Credentials cannot be verified at the moment"
     ),
@@ -218,7 +219,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile("bookingscheduler", _unsuccessful, _BOOKINGSCHEDULER, spelt=str.upper),
         Profile("reservekit", _error, _RESERVEKIT),
         Profile("experiencelocal", _error, _EXPERIENCELOCAL),
-        Profile("astrocal", _error, _ASTROCAL),
+        Profile("astrocal", _error, _ASTROCAL, mode_header="X-Astrocal-Mode"),
     )
 }
 """The profiles by name, the default first."""

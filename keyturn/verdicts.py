@@ -9,7 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
+from typing import Any
 
+from keyturn.acting import Acting
 from keyturn.apikey import key_digest
 from keyturn.errors import Reason, VerifierUnavailable
 from keyturn.introspect import Introspection
@@ -63,7 +65,7 @@ class Verdicts:
 
     def __init__(
         self,
-        ask: Callable[[str], Verdict],
+        ask: Callable[..., Verdict],
         max_staleness: timedelta = DEFAULT_MAX_STALENESS,
         *,
         patience: timedelta = timedelta(seconds=10),
@@ -81,9 +83,14 @@ class Verdicts:
         self._inactive = _Remembered(MAX_INACTIVE)
         self._asked: dict[bytes, Future[Verdict]] = {}
 
-    def on(self, key: str) -> Verdict:
-        """What the issuer says of this key. Raises VerifierUnavailable."""
-        digest = key_digest(key)
+    def on(self, key: str, acting: Acting | None = None) -> Verdict:
+        """What the issuer says of this key. Raises VerifierUnavailable.
+
+        What it says of a service credential that acts for somebody is remembered beside, under
+        credential, organization and mode together; no credential has a blank in it.
+        """
+        asks = (key,) if acting is None else (key, acting)
+        digest = key_digest(key if acting is None else " ".join((key, *map(str, acting))))
         with self._lock:
             now = self._monotonic()
             known = self._active.get(digest, now) or self._inactive.get(digest, now)
@@ -92,11 +99,13 @@ class Verdicts:
             asked = self._asked.get(digest)
             if asked is None:
                 mine = self._asked[digest] = Future()
-        return self._answer(digest, key, now, mine) if asked is None else self._await(asked)
+        return self._answer(digest, asks, now, mine) if asked is None else self._await(asked)
 
-    def _answer(self, digest: bytes, key: str, asked_at: float, mine: Future[Verdict]) -> Verdict:
+    def _answer(
+        self, digest: bytes, asks: tuple[Any, ...], asked_at: float, mine: Future[Verdict]
+    ) -> Verdict:
         try:
-            verdict = self._ask(key)
+            verdict = self._ask(*asks)
         except BaseException as error:
             with self._lock:
                 del self._asked[digest]

@@ -28,6 +28,8 @@ class Me:
     environment: str | None
     scopes: tuple[str, ...]
     expires_at: datetime | None
+    acts_from: str | None
+    """The organization of a service credential that acts for this one."""
 
 
 def me(desk: Desk, actor: Actor, *, expires_at: datetime | None = None) -> Me:
@@ -36,7 +38,7 @@ def me(desk: Desk, actor: Actor, *, expires_at: datetime | None = None) -> Me:
         row = organizations.get(session, actor.organization_id)
         name = row.name if row is not None else ""
         if actor.type == "api_key":
-            key = api_keys.get(session, actor.organization_id, actor.id)
+            key = api_keys.get(session, actor.home, actor.id)
             expires_at = key.expires_at if key is not None else expires_at
     return Me(
         type=actor.type,
@@ -45,4 +47,5 @@ def me(desk: Desk, actor: Actor, *, expires_at: datetime | None = None) -> Me:
         environment=actor.environment,
         scopes=tuple(actor.scopes),
         expires_at=expires_at,
+        acts_from=actor.acts_from,
     )

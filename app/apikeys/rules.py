@@ -34,7 +34,7 @@ def within_own_life(work: Transaction, expires_at: datetime | None) -> datetime 
     """A key made by a key ends with it at the latest, and without a word at that time (S3-6)."""
     if work.actor.type != "api_key":
         return expires_at
-    own = api_keys.get(work.session, work.actor.organization_id, work.actor.id)
+    own = api_keys.get(work.session, work.actor.home, work.actor.id)
     if own is None:
         raise Forbidden("Your own key is gone")
     if expires_at is not None and own.expires_at is not None and expires_at > own.expires_at:

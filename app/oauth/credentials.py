@@ -20,6 +20,7 @@ from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
 from keyturn.exposure import is_whole_key
+from keyturn.scope import ScopeSet
 from keyturn.verify import TokenVerifier, is_token_shaped
 
 MAX_LENGTH = 16 * 1024
@@ -69,6 +70,10 @@ class FoundToken:
     key: ApiKey | None = None
     """The API key that it was obtained with, which is good, too."""
 
+    @property
+    def scopes(self) -> ScopeSet:
+        return self.claims.scope
+
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
@@ -77,6 +82,10 @@ class FoundKey:
     key: ApiKey
     organization: Organization
     digest: bytes
+
+    @property
+    def scopes(self) -> ScopeSet:
+        return self.key.scopes
 
 
 class Credentials:

@@ -10,6 +10,7 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from app.builtin import INTROSPECT, ORGANIZATIONS_READ
 from app.errors import InsufficientRight, InvalidRequest, KeyRefused
+from app.oauth.acting import ActingForOthers
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.credentials import Credentials, FoundKey, FoundToken
 from app.oauth.request import OAuthRequest
@@ -20,7 +21,8 @@ from app.records import ApiKey, Client, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.journal import TokenJournal
-from keyturn.errors import InvalidToken, Reason
+from keyturn.acting import ACT_AS_ORGANIZATION, Acting
+from keyturn.errors import CredentialRefused, InvalidToken, Reason
 from keyturn.verify import is_token_shaped
 
 EXPOSURES = (Reason.IN_QUERY, Reason.INSECURE_TRANSPORT)
@@ -41,6 +43,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         directory: Directory,
         client_auth: ClientAuthentication,
         credentials: Credentials,
+        acting: ActingForOthers,
         journal: TokenJournal,
         tally: Tally,
         flag: Flag,
@@ -50,6 +53,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         self._directory = directory
         self._client_auth = client_auth
         self._credentials = credentials
+        self._acting = acting
         self._journal = journal
         self._tally = tally
         self._flag = flag
@@ -72,6 +76,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             self._tally.verified(kind, "another_organization")
             return 200, INACTIVE, None
         self._tally.verified(kind, "active")
+        if request.form.get("organization") and ACT_AS_ORGANIZATION in found.scopes:
+            return 200, self._for_another(request, client, found), None
         if isinstance(found, FoundToken):
             return 200, self._token(found), None
         if (how := request.form.get("exposed")) in EXPOSURES:
@@ -80,6 +86,29 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             return 200, self._api_key(found), None
         self._journal.key_used(found.key, ("client", client.client_id), request.origin)
         return 200, self._api_key(found), None
+
+    def _for_another(
+        self, request: OAuthRequest, client: Client, found: FoundToken | FoundKey
+    ) -> dict[str, Any]:
+        """What a service credential is where it acts; ``organization`` and ``mode`` are our own
+        parameters, and so is the reason for a refusal, as above."""
+        form = request.form
+        answer = self._token(found) if isinstance(found, FoundToken) else self._api_key(found)
+        asker = ("client", client.client_id)
+        service = self._acting.service(found, found.scopes)
+        try:
+            said = Acting.read(form["organization"], form.get("mode") or None)
+            standing = self._acting.stand(service, said, request.origin, asker)
+        except CredentialRefused as refused:
+            asked = form.get("include_reason") == "true"
+            return {**INACTIVE, "reason": str(refused.reason)} if asked else INACTIVE
+        return answer | {
+            "org": standing.organization.id,
+            "env": standing.environment,
+            "scope": str(standing.scopes),
+            # RFC 8693 §4.1: who really acts.
+            "act": {"sub": service.id, "org": service.organization.id},
+        }
 
     def _inactive(
         self, request: OAuthRequest, client: Client, own: Organization, error: InvalidToken

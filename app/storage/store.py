@@ -64,6 +64,8 @@ class Transaction:
     ) -> None:
         """Write an audit event in this transaction. Details never hold a secret, nor anything
         that has no canonical form (``app.storage.canonical``)."""
+        if self.actor.acts_from is not None:
+            details["acts_from"] = self.actor.acts_from
         self.events.append(
             Event(
                 # A microsecond apart, so that what one use case did is listed in its order.

@@ -21,7 +21,7 @@ _WORD = re.compile(r"[a-z_]{1,64}")
 """As ``secret_mismatch``; a sentence may quote what was sent."""
 
 Asker = tuple[str | None, str | None]
-"""Type and id of the credential that asks about another one."""
+"""Type and id of a credential, or of what it is about."""
 
 
 class TokenJournal:
@@ -87,6 +87,29 @@ class TokenJournal:
             target_id=asker[1],
         )
 
+    def acted(
+        self,
+        actor: Asker,
+        organization_id: str,
+        target: Asker,
+        origin: Origin,
+        details: Mapping[str, Any] | None = None,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        """A service credential acts for an organization, or is refused for a reason."""
+        self._append(
+            "organization.acted_for",
+            *actor,
+            organization_id,
+            origin,
+            outcome="success" if reason is None else "refused",
+            reason=reason,
+            target_type=target[0],
+            target_id=target[1],
+            details=details or {},
+        )
+
     def viewed(self, actor: Actor, target_type: str, target_id: str, organization_id: str) -> None:
         """Somebody has looked at what is known of this."""
         self._append(
@@ -118,7 +141,7 @@ class TokenJournal:
     def _append(
         self,
         type: str,
-        actor_type: str,
+        actor_type: str | None,
         actor_id: str | None,
         organization_id: str | None,
         origin: Origin,

@@ -23,6 +23,7 @@ def test_a_token_and_a_key_are_recognized(api, token, installation, operator):
         "environment": "test",
         "scopes": ["keyturn:clients:read", "keyturn:clients:write"],
         "expires_at": None,
+        "acts_from": None,
     }
 
 

@@ -165,7 +165,8 @@ class FakeIssuer:
         }
 
     def knows(self, key: str, **changes: Any) -> None:
-        """Let a key be active, with the answer our server gives."""
+        """Let a key be active, with the answer our server gives; with organization and mode behind
+        it, that of a service key that names them."""
         members = {
             "active": True,
             "client_id": "key_1",
@@ -198,7 +199,8 @@ class FakeIssuer:
             return Reply(body=json.dumps({"keys": self.keys}).encode(), headers=self.jwks_headers)
         if path == self.INTROSPECT:
             self.asked.append((headers.get("authorization", ""), form))
-            known = self.known.get(form["token"][0], {"active": False})
+            named = [*form["token"], *form.get("organization", []), *form.get("mode", [])]
+            known = self.known.get(" ".join(named), self.known.get(named[0], {"active": False}))
             return Reply(body=json.dumps(known).encode())
         return Reply(404)
 

@@ -38,28 +38,6 @@ KEY = DEFAULT_API_KEY.generate("live")
 TEST_KEY = DEFAULT_API_KEY.generate("test")
 
 
-@pytest.fixture
-def verifier_of(issuer, time):
-    """A verifier of tokens and keys at the running issuer."""
-    made = []
-
-    def make(**changes):
-        settings = {
-            "audience": AUDIENCE,
-            "client_id": "api_1",
-            "client_secret": "kts_live_x",
-            "timeout": timedelta(seconds=5),
-            "clock": time.now,
-            "monotonic": time.monotonic,
-        }
-        made.append(Verifier(issuer.url, **settings | changes))
-        return made[-1]
-
-    yield make
-    for verifier in made:
-        verifier.close()
-
-
 def offline(**changes):
     settings = {
         "keys": FixedKeys([VerificationKey.of("k1", EC_KEY.public_key())]),

@@ -1,5 +1,6 @@
 """A product of `examples/bookings/products.json`, really served, and its page's examples."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -53,8 +54,12 @@ class Product:
 
 
 @contextmanager
-def founded(installation, server, name):
-    """As its README says: declare the product, start the API with what that prints."""
+def founded(installation, server, name, *, for_all=False):
+    """As its README says: declare the product, start the API with what that prints.
+
+    `for_all`: its customers are organizations of their own, so that the API and its catalogue are
+    the operator's, too.
+    """
     product = read_products()[name]
     declared = declare(installation, "--product", name)
     assert declared.returncode == 0, declared.stderr
@@ -62,6 +67,11 @@ def founded(installation, server, name):
     asker = installation.client(
         ["keyturn:introspect"], organization=row.id, environment=product["environments"][0]
     )
+    templates = {}
+    if for_all:
+        assert declare(installation).returncode == 0
+        asker = installation.client(["keyturn:introspect", "keyturn:organizations:read"])
+        templates["KEY_TEMPLATES"] = json.dumps([product["key_template"], {}])
     port, log = free_port(), installation.directory / "api.log"
     environ = {
         "ISSUER": server.url,
@@ -70,6 +80,7 @@ def founded(installation, server, name):
         "CLIENT_SECRET": asker.client_secret,
         "MAX_STALENESS": "0",
         **environ_of(product),
+        **templates,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -17,6 +17,7 @@ from app.oauth.credentials import FoundKey, FoundToken, counted
 from app.policy.limits import allowance
 from app.records import Actor, ApiKey, Origin
 from app.wiring import Services, services
+from keyturn.acting import Acting, acting
 from keyturn.bearer import read_credential
 from keyturn.claims import meant_for
 from keyturn.errors import CredentialExposed, InvalidToken, Reason
@@ -106,7 +107,40 @@ def _identify(found: Services, authorization: str | None, origin: Origin) -> Cal
     # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
     allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
     g.usages = found.limiter.take(allowed)
-    return known
+    return _for_another(found, presented, known, origin)
+
+
+def _for_another(
+    found: Services, presented: FoundToken | FoundKey, known: Caller, origin: Origin
+) -> Caller:
+    """Who it is in the organization that its headers name; for anybody but a service credential
+    they change nothing."""
+    names, headers, actor = found.settings.acting_headers, request.headers, known.actor
+    said = acting(
+        actor.scopes.tokens,
+        headers.get(names.organization),
+        headers.get(names.mode),
+        headers.get("Origin"),
+    )
+    if said is None:
+        return known
+    own = found.acting.mode_header(said.organization)
+    if own in headers:
+        said = Acting.read(said.organization, headers[own])
+    service = found.acting.service(presented, actor.scopes)
+    standing = found.acting.stand(service, said, origin)
+    g.profile = standing.organization.profile
+    return replace(
+        known,
+        actor=replace(
+            actor,
+            organization_id=standing.organization.id,
+            is_operator=False,
+            scopes=standing.scopes,
+            environment=standing.environment,
+            acts_from=actor.organization_id,
+        ),
+    )
 
 
 def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Response
+from pydantic import Field
 
 from app.admin.me import me
 from app.web.api.answers import answer, shown
@@ -29,6 +30,9 @@ class Me(Answer):
     environment: str | None
     scopes: list[str]
     expires_at: Instant | None
+    acts_from: str | None = Field(
+        description="Of a service credential that acts for this organization: its own one."
+    )
 
 
 @blueprint.get("", security=needs(), responses=gives(200, Me))
