@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.storage.counters import shared
 from app.storage.counters.database import DatabaseCounter
 from app.storage.counters.redis import RedisCounter
-from app.storage.counters.shared import BUCKET, BUCKETS, SharedCounter
+from app.storage.counters.shared import BUCKET, BUCKETS, STRIPES, SharedCounter
 from tests.support.installation import installed
 from tests.support.redis import RedisServer
 
@@ -105,6 +106,32 @@ def test_processes_share_a_file(tmp_path, clock):
     for worker in workers:
         worker.join(60)
     assert SharedCounter(path, clock).hit("name", MINUTE).used == 1501
+
+
+def _hit_on_threads(path, now, names):
+    counter = SharedCounter(path, lambda: now)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda name: counter.hit(f"name {name}", MINUTE), range(names)):
+            pass
+
+
+@pytest.mark.parametrize("stripes", [STRIPES, 1])
+def test_threads_of_several_processes_are_no_deadlock(tmp_path, clock, stripes, monkeypatch):
+    """The kernel must not refuse a lock because one thread waits here and another one there."""
+    monkeypatch.setattr(shared, "STRIPES", stripes)
+    shared._place.cache_clear()
+    path, names = tmp_path / "counters", 8000
+    fork = multiprocessing.get_context("fork")
+    workers = [
+        fork.Process(target=_hit_on_threads, args=(path, clock.now, names)) for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(100)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    counter = SharedCounter(path, clock)
+    assert {counter.hit(f"name {name}", MINUTE, cost=0).used for name in range(names)} == {3}
 
 
 def test_a_flood_of_names_takes_no_more_room(tmp_path, clock):

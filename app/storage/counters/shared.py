@@ -25,7 +25,7 @@ BUCKET = 8
 WHOLE = struct.Struct("<" + "QII" * BUCKET)
 BUCKETS = 1 << 13
 SIZE = WHOLE.size * BUCKETS  # one mebibyte, 65,536 counters
-STRIPES = 64
+STRIPES = 64 if hasattr(fcntl, "F_OFD_SETLKW") else 1
 LARGEST = 0xFFFFFFFF
 _NAMED = 1 << 63
 """In every name, so that none equals an end or a count."""
@@ -48,13 +48,13 @@ class SharedCounter:
         ends = now - now % window + window
         identity, first, stripe = _place(name, window)
         file, table = self._opened()
-        # Two locks: `lockf` keeps other processes out, but not other threads of this one.
+        # Two locks: that of the file keeps other processes out, but not other threads of this one.
         with self._locks[stripe]:
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, stripe)
+            _lock(file, fcntl.LOCK_EX, stripe)
             try:
                 return _add(table, first, identity, ends, now, cost)
             finally:
-                fcntl.lockf(file, fcntl.LOCK_UN, 1, stripe)
+                _lock(file, fcntl.LOCK_UN, stripe)
 
     def _opened(self) -> tuple[int, mmap.mmap]:
         if self._file is not None and self._table is not None:
@@ -70,6 +70,26 @@ class SharedCounter:
                 except OSError as error:
                     raise Unavailable(detail=f"counters: {error}") from error
             return self._file, self._table
+
+
+_ON_STRIPES = {
+    # Linux's `struct flock`: kind, whence, start, length, process.
+    operation: [struct.pack("hhqqi", kind, os.SEEK_SET, stripe, 1, 0) for stripe in range(STRIPES)]
+    for operation, kind in ((fcntl.LOCK_EX, fcntl.F_WRLCK), (fcntl.LOCK_UN, fcntl.F_UNLCK))
+}
+
+
+def _lock(file: int, operation: int, stripe: int) -> None:
+    """Take or leave a stripe of the file.
+
+    By locks of the open file, not of the process (`lockf`): two threads of a process wait for two
+    stripes at once, which the kernel, who counts by processes, now and then takes for a deadlock.
+    Where there are none, the whole file is one stripe.
+    """
+    if STRIPES > 1:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLKW, _ON_STRIPES[operation][stripe])
+    else:
+        fcntl.flock(file, operation)
 
 
 @lru_cache(maxsize=8192)
