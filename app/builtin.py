@@ -26,6 +26,12 @@ ACT_AS_ORGANIZATION = "keyturn:act-as-organization"
 
 MANAGEMENT = "management"
 """The class of all routes of the management API."""
+TOKEN_CLASS = "keyturn:token"  # noqa: S105 - a class of routes
+INTROSPECT_CLASS = "keyturn:introspect"
+REVOKE_CLASS = "keyturn:revoke"
+INTROSPECTED_CLASS = "keyturn:introspected"
+"""Where uses at the OAuth endpoints are counted, the last one for the credential that was asked
+about. No class of a resource server has a ``:``."""
 
 CLASS_LIMITS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "experiencelocal": (

@@ -19,6 +19,12 @@ EXPIRED = "expired"
 ROTATED = "rotated"
 REVOKED = "revoked"
 
+SUCCESS = "success"
+REFUSED = "refused"
+LIMITED = "limited"
+"""Outcomes: of events the first two; uses that were one too many are counted by themselves."""
+OUTCOMES = (SUCCESS, REFUSED, LIMITED)
+
 ALLOW = "allow"
 DENY = "deny"
 
@@ -184,7 +190,7 @@ class Event:
     organization_id: str | None
     target_type: str | None = None
     target_id: str | None = None
-    outcome: str = "success"
+    outcome: str = SUCCESS
     reason: str | None = None
     ip: str | None = None
     user_agent: str | None = None

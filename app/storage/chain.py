@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 from sqlalchemy import String, Table, any_, bindparam, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.errors import Unavailable
 from app.storage.canonical import document, hash_of, require_canonical, stream_of
 from app.storage.models import AuditEventRow, AuditStreamRow
+from app.storage.upsert import upsert
 
 EVENTS: Table = AuditEventRow.__table__  # type: ignore[assignment]
 STREAMS: Table = AuditStreamRow.__table__  # type: ignore[assignment]
@@ -40,9 +41,8 @@ def lock(connection: Connection, streams: Iterable[str]) -> Heads:
     An upsert and not ``SELECT … FOR UPDATE``: rows that exist and rows that do not are taken by
     one statement in one order.
     """
-    upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = (
-        upsert(STREAMS)
+        upsert(connection, STREAMS)
         .on_conflict_do_update(
             index_elements=[STREAMS.c.stream], set_={"sequence": STREAMS.c.sequence}
         )
@@ -62,10 +62,12 @@ def append(connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
     _append(connection, placed, lock(connection, [stream for stream, _ in placed]))
 
 
-def append_once(connection: Connection, events: Iterable[Mapping[str, Any]], lane: int) -> None:
+def append_once(
+    connection: Connection, events: Iterable[Mapping[str, Any]], lane: int
+) -> list[Mapping[str, Any]]:
     """Write token events, known to be canonical, at the ends of the streams of this lane, but for
-    those that are there already (by their ids). Raises Conflict when another lane is just writing
-    one of them."""
+    those that are there already (by their ids); answers what was written. Raises Conflict when
+    another lane is just writing one of them."""
     placed = {event["id"]: (stream_of(event["organization_id"], lane), event) for event in events}
     heads = lock(connection, [stream for stream, _ in placed.values()])
     # Asked under the lock: nobody else of this lane can be about to write one of them.
@@ -73,6 +75,7 @@ def append_once(connection: Connection, events: Iterable[Mapping[str, Any]], lan
         del placed[known]
     if placed:
         _append(connection, list(placed.values()), heads)
+    return [event for _, event in placed.values()]
 
 
 def _known(connection: Connection, ids: list[str]) -> set[str]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.records import ACTIVE, DISABLED, REVOKED, ApiKey
 from app.storage.models import ApiKeyRow, RevokedTokenRow
 from app.storage.store import Store, Transaction
+from app.storage.upsert import upsert
 from keyturn.claims import AccessTokenClaims
 
 
 def revoke_token(work: Transaction, claims: AccessTokenClaims) -> None:
     """Remember until it expires that this token is revoked; the first time stands."""
-    dialect = work.session.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     first = work.session.execute(
-        insert(RevokedTokenRow)
+        upsert(work.session.connection(), RevokedTokenRow)
         .values(
             jti=claims.jti,
             client_id=claims.client_id,

@@ -13,16 +13,13 @@ from typing import Any
 from zlib import crc32
 
 import orjson
-from sqlalchemy import Table, bindparam, or_, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import StatementError
 
 from app.errors import Conflict, Unavailable
-from app.records import Event
-from app.storage import chain
+from app.records import SUCCESS, Event
+from app.storage import chain, usage
 from app.storage.canonical import require_canonical
 from app.storage.journal import Journal
-from app.storage.models import ApiKeyRow, ClientRow, ClientSecretRow
 from app.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,8 +34,7 @@ REJECTED = "rejected.txt"
 
 _TEXTS = frozenset(Event.__dataclass_fields__) - {"time", "details"}
 _TEXT_OR_NONE = frozenset({str, type(None)})
-_BLANK = {**dict.fromkeys(_TEXTS), "outcome": "success"}
-_USE_REPORTED_BY = ("token.issued", "api_key.used")
+_BLANK = {**dict.fromkeys(_TEXTS), "outcome": SUCCESS}
 
 
 def ship(journal: Journal, store: Store, older_than: float = 0.0) -> int:
@@ -108,45 +104,9 @@ def _write_what_fits(store: Store, events: Sequence[tuple[bytes, dict[str, Any]]
 
 def _write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
     with store.begin() as connection:
-        chain.append_once(connection, rows, LANE)
+        new = chain.append_once(connection, rows, LANE)
         # Last, so that nodes whose clients are the same do not wait for each other's events.
-        _note_use(connection, rows)
-
-
-def _note_use(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the last use of clients, secrets and keys: one statement each, none goes backwards."""
-    last: dict[tuple[str, str], datetime] = {}
-    for row in rows:
-        if row["type"] in _USE_REPORTED_BY:
-            used = [(row["actor_type"], row["actor_id"])]
-            if secret_id := row["details"].get("secret_id"):
-                used.append(("secret", secret_id))
-            for name in used:
-                last[name] = max(row["time"], last.get(name, row["time"]))
-    for kind, table, key in _USED:
-        # Sorted, so that two shippers lock the rows in one order.
-        used_rows = sorted((id, time) for (type, id), time in last.items() if type == kind)
-        if used_rows:
-            connection.execute(
-                _last_used(table, key), [{"used_id": id, "used_at": time} for id, time in used_rows]
-            )
-
-
-_USED: tuple[tuple[str, Table, str], ...] = (
-    ("client", ClientRow.__table__, "client_id"),  # type: ignore[assignment]
-    ("secret", ClientSecretRow.__table__, "id"),
-    ("api_key", ApiKeyRow.__table__, "id"),
-)
-
-
-def _last_used(table: Table, key: str) -> Any:
-    used_at = bindparam("used_at", type_=table.c.last_used_at.type)
-    return (
-        update(table)
-        .where(table.c[key] == bindparam("used_id"))
-        .where(or_(table.c.last_used_at.is_(None), table.c.last_used_at < used_at))
-        .values(last_used_at=used_at)
-    )
+        usage.note_events(connection, new, LANE)
 
 
 def _set_aside(segment: Path, line: bytes) -> None:

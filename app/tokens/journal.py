@@ -14,7 +14,7 @@ import orjson
 
 from app.ids import event_id
 from app.ports import EventSink
-from app.records import Actor, ApiKey, Client, Origin
+from app.records import REFUSED, Actor, ApiKey, Client, Origin
 from keyturn.errors import KeyturnError
 
 _WORD = re.compile(r"[a-z_]{1,64}")
@@ -71,7 +71,7 @@ class TokenJournal:
             client.client_id if client else None,
             client.organization_id if client else None,
             origin,
-            outcome="refused",
+            outcome=REFUSED,
             reason=error.detail if client and _WORD.fullmatch(error.detail) else error.code,
         )
 
@@ -132,7 +132,7 @@ class TokenJournal:
             key.id,
             key.organization_id,
             origin,
-            outcome="refused",
+            outcome=REFUSED,
             reason=reason,
             target_type=asker[0],
             target_id=asker[1],

@@ -43,6 +43,10 @@ ORGS_READ, ORGS_WRITE = "keyturn:organizations:read", "keyturn:organizations:wri
 SIGNING_READ, SIGNING_WRITE = "keyturn:signing-keys:read", "keyturn:signing-keys:write"
 
 SECRETS = "/clients/{client_id}/secrets"
+USAGE_REPORT = {
+    "id": "report-{number}-0123456789",
+    "entries": [{"credential_id": "key_x", "bucket": "2026-01-01T00:00:00Z", "count": 1}],
+}
 
 ROUTES = [
     Route("GET", "/me", None, 200),
@@ -97,6 +101,7 @@ ROUTES = [
     Route("DELETE", "/users/{user_id}", USERS_WRITE, 204),
     Route("POST", "/users/{user_id}/reset", USERS_WRITE, 200),
     Route("GET", "/activity", "keyturn:audit:read", 200),
+    Route("POST", "/usage/reports", "keyturn:introspect", 200, USAGE_REPORT),
     Route("GET", "/organizations", ORGS_READ, 200, operator_only=True),
     Route("POST", "/organizations", ORGS_WRITE, 201, {"name": "new {number}"}, operator_only=True),
     Route("GET", "/organizations/{organization_id}", ORGS_READ, 200, operator_only=True),

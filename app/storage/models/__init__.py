@@ -14,6 +14,12 @@ from app.storage.models.ledger import (
 )
 from app.storage.models.signing import SigningKeyRow
 from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
+from app.storage.models.usage import (
+    UsageCountRow,
+    UsageNetworkRow,
+    UsageReportRow,
+    UsageScopeRow,
+)
 
 __all__ = [
     "ApiKeyRow",
@@ -33,6 +39,10 @@ __all__ = [
     "RevokedTokenRow",
     "ScopeRow",
     "SigningKeyRow",
+    "UsageCountRow",
+    "UsageNetworkRow",
+    "UsageReportRow",
+    "UsageScopeRow",
     "UserRow",
     "db",
 ]

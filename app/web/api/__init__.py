@@ -21,6 +21,7 @@ from app.web.api import (
     resources,
     scopes,
     signing_keys,
+    usage_reports,
     users,
     verifications,
 )
@@ -41,6 +42,7 @@ COLLECTIONS = (
     resources,
     users,
     activity,
+    usage_reports,
     organizations,
     plans,
     signing_keys,
