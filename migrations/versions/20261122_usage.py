@@ -1,14 +1,14 @@
 """how credentials are used
 
-Revision ID: 0007
-Revises: 0006
+Revision ID: 0008
+Revises: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 oldest_code = "0004"
 branch_labels = None
 depends_on = None
