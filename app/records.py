@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from keyturn.acting import acts_for_others
 from keyturn.limits.values import UNLIMITED, RateLimits
 from keyturn.profiles import DEFAULT_PROFILE
 from keyturn.restrictions import Restrictions
@@ -54,6 +55,8 @@ class Organization:
     """How errors read to its credentials (C-1)."""
     rate_limits: tuple[RateLimits, ...] = ()
     """Of its plan, and behind them the defaults; the first that says something of a class holds."""
+    browser_origin: str = ALLOW
+    """What its secret keys do with an ``Origin``, unless they say it: ``allow`` or ``deny``."""
 
     @property
     def is_active(self) -> bool:
@@ -103,18 +106,23 @@ class ApiKey:
     allowed_domains: tuple[str, ...] = ()
     missing_origin: str = DENY
     """What a key that is bound to domains does without an Origin: ``allow`` or ``deny``."""
+    browser_origin: str | None = None
+    """What a secret key does with an ``Origin``; None: as its organization has it."""
     rate_limits: RateLimits = UNLIMITED
     """Its own, in place of the plan's."""
     is_exposed: bool = False
     """Seen where others could read it, and told to its owner."""
 
-    @property
-    def restrictions(self) -> Restrictions:
-        """From where it may be used."""
+    def restrictions_in(self, organization: Organization) -> Restrictions:
+        """From where it may be used; ``organization`` is its own."""
+        # One that is bound to domains, as publishable keys are, is meant for their pages.
+        denied = (self.browser_origin or organization.browser_origin) == DENY
         return Restrictions.of(
             self.allowed_ips,
             self.allowed_domains,
             allow_missing_origin=self.missing_origin == ALLOW,
+            server_only=(denied and not self.allowed_domains)
+            or acts_for_others(self.scopes.tokens),
         )
 
     def status_at(self, now: datetime) -> str:

@@ -45,6 +45,13 @@ class Acting(NamedTuple):
         return cls(organization, mode)
 
 
+def acts_for_others(scopes: Set[str]) -> bool:
+    """Whether a credential with these scopes is there for nothing else."""
+    return ACT_AS_ORGANIZATION in scopes and not any(
+        scope.startswith(INSTALLATION) for scope in scopes
+    )
+
+
 def acting(
     scopes: Set[str], organization: str | None, mode: str | None, origin: str | None
 ) -> Acting | None:
@@ -58,7 +65,7 @@ def acting(
     """
     if ACT_AS_ORGANIZATION not in scopes:
         return None
-    if organization is None and any(scope.startswith(INSTALLATION) for scope in scopes):
+    if organization is None and not acts_for_others(scopes):
         return None
     if origin is not None:
         raise RestrictionRefused(Reason.SERVER_ONLY, detail=f"from {origin!a}")

@@ -24,6 +24,7 @@ from keyturn.errors import (
     InvalidToken,
     MalformedKey,
     Reason,
+    RestrictionRefused,
     VerifierUnavailable,
 )
 from keyturn.exposure import credential_in_url, is_whole_key
@@ -187,6 +188,11 @@ class Verifier:
         self._fetch.close()
 
     def _exposed(self, credential: str, reason: Reason) -> NoReturn:
+        self._tell(credential, reason)
+        raise CredentialExposed(reason)
+
+    def _tell(self, credential: str, reason: Reason) -> None:
+        """The issuer, once, of a key that others can read."""
         if self._introspector is not None and is_whole_key(credential, self._templates):
             digest = key_digest(credential)
             if digest not in self._told:
@@ -194,7 +200,6 @@ class Verifier:
                 self._told = known | {digest}
                 with suppress(VerifierUnavailable):
                     self._introspector.ask(credential, exposed=str(reason))
-        raise CredentialExposed(reason)
 
     def _of_token(self, token: str) -> Principal:
         claims = self._tokens.verify(token)
@@ -224,7 +229,12 @@ class Verifier:
         self._check_key(found, written)
         # A publishable key is for browsers, and those send their origin.
         server = self._allow_missing_origin and found.raw.get("kind") != "publishable"
-        found.restrictions.check(ip, origin, allow_missing_origin=server)
+        try:
+            found.restrictions.check(ip, origin, allow_missing_origin=server)
+        except RestrictionRefused as refused:
+            if refused.reason is Reason.SERVER_ONLY:
+                self._tell(key, refused.reason)
+            raise
         return Principal(
             "api_key",
             found.client_id,

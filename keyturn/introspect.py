@@ -77,6 +77,7 @@ class Introspection:
                 wire.texts(members, "allowed_ips"),
                 wire.texts(members, "allowed_domains"),
                 allow_missing_origin=wire.optional_text(members, "missing_origin") == "allow",
+                server_only=wire.optional_text(members, "browser_origin") == "deny",
             ),
             rate_limits=RateLimits.read(members.get("rate_limits", [])),
             raw=members,

@@ -31,6 +31,8 @@ class Restrictions:
     domains: tuple[str, ...] = ()
     allow_missing_origin: bool = False
     """Whether a key that is bound to domains may be used without an Origin, as servers do."""
+    server_only: bool = False
+    """Whether it is refused with an Origin, as browsers send it."""
 
     @classmethod
     def of(
@@ -39,12 +41,14 @@ class Restrictions:
         allowed_domains: Iterable[str] = (),
         *,
         allow_missing_origin: bool = False,
+        server_only: bool = False,
     ) -> Restrictions:
         """From addresses or CIDR ranges, and host names or `*.` patterns."""
         return cls(
             tuple(map(_network, allowed_ips)),
             tuple(domain.lower().rstrip(".") for domain in allowed_domains),
             allow_missing_origin,
+            server_only,
         )
 
     def check(
@@ -60,6 +64,8 @@ class Restrictions:
         `allow_missing_origin` is for keys of servers, which send none; where the key's own is
         False.
         """
+        if self.server_only and origin is not None:
+            raise RestrictionRefused(Reason.SERVER_ONLY, detail=f"from {origin!a:.80}")
         allow_missing_origin = allow_missing_origin or self.allow_missing_origin
         if self.networks and not self._within(ip):
             raise RestrictionRefused(Reason.IP_NOT_ALLOWED, detail=f"from {ip!a}")

@@ -13,6 +13,7 @@ from app.admin.desk import Desk
 from app.admin.key_templates import read_departures, retired
 from app.admin.key_variables import SETTING, key_variable, read_variable
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
+from app.admin.rate_limits import RateLimitInput, read_rate_limits
 from app.admin.rights import require_operator, require_organization
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.errors import Conflict, Invalid, NotFound
@@ -41,6 +42,8 @@ class NewOrganization:
     plan_id: str | None = None
     key_template: Mapping[str, Any] = field(default_factory=dict)
     profile: str = PROFILES[0]
+    rate_limits: Sequence[RateLimitInput] = ()
+    """By class of routes, where neither key nor plan says anything."""
     key_variable: str | None = None
     """The environment variable that a new key is shown with; None: made of the name."""
 
@@ -55,6 +58,7 @@ class OrganizationChanges:
     plan_id: str | Unset | None = UNSET
     key_template: Mapping[str, Any] | Unset = UNSET
     profile: str | Unset = UNSET
+    rate_limits: Sequence[RateLimitInput] | Unset = UNSET
     key_variable: str | Unset | None = UNSET
 
 
@@ -73,6 +77,7 @@ class OrganizationView:
     """Whole, the youngest first: keys that look so are still taken."""
     profile: str
     key_variable: str
+    rate_limits: tuple[Mapping[str, Any], ...]
     created_at: datetime
     updated_at: datetime
 
@@ -93,6 +98,7 @@ def create(desk: Desk, actor: Actor, new: NewOrganization) -> OrganizationView:
             key_template=read_departures(desk.settings, environments, new.key_template),
             profile=fields.one_of(new.profile, PROFILES, "profile"),
             settings=_settings({}, new.key_variable),
+            rate_limits=read_rate_limits(new.rate_limits),
         )
         work.record(
             "organization.created", "organization", row.id, organization_id=row.id, name=name
@@ -101,15 +107,23 @@ def create(desk: Desk, actor: Actor, new: NewOrganization) -> OrganizationView:
         return _view(row)
 
 
+_NEW: Mapping[str, Any] = {
+    "is_operator": False,
+    "plan_id": None,
+    "settings": {},
+    "former_key_templates": [],
+    "rate_limits": [],
+}
+
+
 def new_row(work: Transaction, name: str, **values: Any) -> OrganizationRow:
     """Write an organization, checked before; also for the first one of all."""
     row = OrganizationRow(
         name=name,
         status=ACTIVE,
-        former_key_templates=[],
         created_at=work.now,
         updated_at=work.now,
-        **({"id": new_id("org"), "is_operator": False, "plan_id": None, "settings": {}} | values),
+        **{"id": new_id("org"), **_NEW, **values},
     )
     work.session.add(row)
     work.session.flush()
@@ -194,6 +208,8 @@ def _checked(
         _require_plan(work, values["plan_id"])
     if "profile" in values:
         fields.one_of(values["profile"], PROFILES, "profile")
+    if "rate_limits" in values:
+        values["rate_limits"] = read_rate_limits(values["rate_limits"])
     if SETTING in values:
         values["settings"] = _settings(row.settings, values.pop(SETTING))
     environments = row.environments

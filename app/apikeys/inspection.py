@@ -11,8 +11,9 @@ from app.apikeys.values import ApiKeyView, status_at, view
 from app.builtin import KEYS_READ
 from app.errors import NotFound
 from app.key_templates import key_templates
-from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED, Actor
+from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED, Actor, Organization
 from app.storage import api_keys, organizations, plans
+from app.storage.directory import api_key_record
 from app.storage.models import ApiKeyRow, OrganizationRow, PlanRow
 from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.bearer import can_be_sent
@@ -82,7 +83,7 @@ def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> 
             *_standing(owner, row, status_at(row, desk.clock())),
             _environment(owner, row, asked.environment),
             _restriction("network", Reason.IP_NOT_ALLOWED, shown, asked),
-            _restriction("domain", Reason.ORIGIN_MISMATCH, shown, asked),
+            _domain(organizations.record(session, owner), row, shown, asked),
             _scopes(shown, asked.scopes),
             _limits(shown, plan),
         )
@@ -178,6 +179,12 @@ def _limits(key: ApiKeyView, plan: PlanRow | None) -> Check:
         for one in own
     )
     return Check("limits", None, f"{whose}: {said}; what is used of them is not asked here")
+
+
+def _domain(organization: Organization, row: ApiKeyRow, key: ApiKeyView, asked: Situation) -> Check:
+    if asked.origin and api_key_record(row).restrictions_in(organization).server_only:
+        return Check("domain", False, "for servers alone: make a publishable key for the page")
+    return _restriction("domain", Reason.ORIGIN_MISMATCH, key, asked)
 
 
 def _restriction(rule: str, reason: Reason, key: ApiKeyView, asked: Situation) -> Check:

@@ -94,6 +94,7 @@ def read_new(
             MISSING_ORIGIN,
             "missing_origin",
         ),
+        "browser_origin": _browser_origin(new.browser_origin),
         "rate_limits": read_rate_limits(new.rate_limits),
         "expires_at": within_own_life(work, expires_at),
         "created_by": actor.id,
@@ -101,6 +102,10 @@ def read_new(
     require_publishable(organization, values["kind"], flat, values)
     require_own_limits(work, owner, values["rate_limits"])
     return values
+
+
+def _browser_origin(said: str | None) -> str | None:
+    return None if said is None else fields.one_of(said, MISSING_ORIGIN, "browser_origin")
 
 
 def list_page(
@@ -224,6 +229,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
         "allowed_ips": read_networks,
         "allowed_domains": read_domains,
         "missing_origin": lambda said: fields.one_of(said, MISSING_ORIGIN, "missing_origin"),
+        "browser_origin": _browser_origin,
         "rate_limits": read_rate_limits,
         "status": lambda status: fields.one_of(status, (ACTIVE, DISABLED), "status"),
     }

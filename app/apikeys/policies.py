@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from app.admin.desk import Desk
 from app.admin.rights import LIVE, reach, require, require_environment
 from app.builtin import KEYS_READ, KEYS_WRITE
 from app.errors import Invalid
-from app.records import Actor
+from app.records import ALLOW, DENY, Actor
 from app.storage import organizations
 from app.storage.models import OrganizationRow
 
@@ -26,6 +27,7 @@ GRACE = "grace"
 REVOKE = "revoke"
 LEAK_ACTIONS = (TELL, GRACE, REVOKE)
 """What happens to a key found in public: nothing but an event, a last day, or its end."""
+CHOICES: Mapping[str, Sequence[str]] = {"on_leak": LEAK_ACTIONS, "browser_origin": (ALLOW, DENY)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class KeyPolicy:
     """And after so long it is disabled."""
     on_leak: str | None = None
     """One of ``LEAK_ACTIONS``; None: it is revoked."""
+    browser_origin: str | None = None
+    """What a secret key without domains does with an ``Origin``; None: ``allow``."""
 
     @classmethod
     def of(cls, owner: OrganizationRow) -> KeyPolicy:
@@ -75,6 +79,7 @@ class KeyPolicyChanges:
     warn_inactive_days: int | Unset | None = UNSET
     disable_inactive_days: int | Unset | None = UNSET
     on_leak: str | Unset | None = UNSET
+    browser_origin: str | Unset | None = UNSET
 
 
 def show(desk: Desk, actor: Actor, *, organization_id: str | None = None) -> KeyPolicy:
@@ -100,6 +105,7 @@ def update(
         changed = rows.put(owner, {"key_policy": asked or None})
         if changed:
             owner.updated_at = work.now
+            work.changed("organization", owner.id)
             work.record(
                 "key_policy.updated", "organization", owner.id, organization_id=owner.id, **asked
             )
@@ -108,8 +114,8 @@ def update(
 
 def _check(policy: KeyPolicy) -> None:
     for name, value in asdict(policy).items():
-        if name == "on_leak" and value is not None:
-            fields.one_of(value, LEAK_ACTIONS, name)
+        if name in CHOICES and value is not None:
+            fields.one_of(value, CHOICES[name], name)
         elif value is not None:
             fields.number(value, name, 1, LONGEST)
     if policy.disable_inactive_days is None:

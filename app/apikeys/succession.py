@@ -33,6 +33,7 @@ _INHERITED = (
     "allowed_ips",
     "allowed_domains",
     "missing_origin",
+    "browser_origin",
     "rate_limits",
     "expires_at",
     "created_by",

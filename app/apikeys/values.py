@@ -40,6 +40,8 @@ class NewApiKey:
     """Hosts and ``*.host``; none: any origin. A publishable key needs one."""
     missing_origin: str | None = None
     """``allow`` or ``deny``; None: as the organization's profile has it."""
+    browser_origin: str | None = None
+    """``allow`` or ``deny``, for a secret key without domains; None: as its policy has it."""
     rate_limits: Sequence[RateLimitInput] = ()
     expires_at: datetime | None = None
     expires_in: int | None = None
@@ -55,6 +57,7 @@ class ApiKeyChanges:
     allowed_ips: Sequence[str] | Unset = UNSET
     allowed_domains: Sequence[str] | Unset = UNSET
     missing_origin: str | Unset = UNSET
+    browser_origin: str | Unset | None = UNSET
     rate_limits: Sequence[RateLimitInput] | Unset = UNSET
     status: str | Unset = UNSET
     """``active`` or ``disabled``: whether it opens anything."""
@@ -89,6 +92,7 @@ class ApiKeyView:
     allowed_ips: tuple[str, ...]
     allowed_domains: tuple[str, ...]
     missing_origin: str
+    browser_origin: str | None
     rate_limits: tuple[Mapping[str, Any], ...]
     status: str
     prefix: str

@@ -12,7 +12,7 @@ from app.apikeys.importing import ForeignKey
 from app.apikeys.values import NewApiKey
 from app.errors import Invalid
 
-TEXTS = ("name", "description", "environment", "kind", "preset", "missing_origin")
+TEXTS = ("name", "description", "environment", "kind", "preset", "missing_origin", "browser_origin")
 LISTS = ("scopes", "allowed_ips", "allowed_domains", "rate_limits")
 SHOWN = ("key", "sha256", "prefix", "last_four")
 FIELDS = (*SHOWN, *TEXTS, *LISTS, "expires_at")

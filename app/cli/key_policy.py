@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.admin.changes import UNSET, Unset
 from app.apikeys import policies
-from app.apikeys.policies import LEAK_ACTIONS, LONGEST, KeyPolicyChanges
+from app.apikeys.policies import CHOICES, LEAK_ACTIONS, LONGEST, KeyPolicyChanges
 from app.cli.terminal import Group, Installation, as_json, given, org, print_one
 
 group = Group("key-policy", help="What an organization asks of its API keys.")
@@ -46,6 +46,9 @@ def show(org: str | None, json_wanted: bool) -> None:
 @click.option("--warn-inactive", type=DAYS, help="When an unused key is reported.")
 @click.option("--disable-inactive", type=DAYS, help="When an unused key is disabled.")
 @click.option("--on-leak", type=click.Choice(LEAK_ACTIONS), help="What is done to a leaked key.")
+@click.option(
+    "--browser-origin", type=click.Choice(CHOICES["browser_origin"]), help="Of secret keys."
+)
 @org
 @as_json
 def update(
@@ -53,6 +56,7 @@ def update(
     warn_inactive: int | None,
     disable_inactive: int | None,
     on_leak: str | None,
+    browser_origin: str | None,
     org: str | None,
     json_wanted: bool,
 ) -> None:
@@ -63,6 +67,7 @@ def update(
         warn_inactive_days=_asked(warn_inactive),
         disable_inactive_days=_asked(disable_inactive),
         on_leak=given(on_leak),
+        browser_origin=given(browser_origin),
     )
     if changes == KeyPolicyChanges():
         raise click.UsageError("name something to change")

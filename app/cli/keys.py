@@ -66,6 +66,7 @@ def register(app: Flask) -> None:
 @click.option("--allow-ip", multiple=True, metavar="CIDR", help="From there only.")
 @click.option("--allow-domain", multiple=True, metavar="HOST", help="For pages of HOST or *.HOST.")
 @click.option("--missing-origin", type=click.Choice(MISSING_ORIGIN), help="Used without one.")
+@click.option("--browser-origin", type=click.Choice(MISSING_ORIGIN), help="Used in a browser.")
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
 @as_json
 def create(
@@ -80,6 +81,7 @@ def create(
     allow_ip: tuple[str, ...],
     allow_domain: tuple[str, ...],
     missing_origin: str | None,
+    browser_origin: str | None,
     rate_limit: tuple[str, ...],
     json_wanted: bool,
 ) -> None:
@@ -100,6 +102,7 @@ def create(
             allowed_ips=allow_ip,
             allowed_domains=allow_domain,
             missing_origin=missing_origin,
+            browser_origin=browser_origin,
             rate_limits=rate_limit,
         ),
     )
@@ -171,6 +174,7 @@ def show(key_id: str, org: str | None, json_wanted: bool) -> None:
 @click.option("--allow-domain", multiple=True, metavar="HOST", help="For these pages, from now on.")
 @click.option("--any-domain", is_flag=True, help="For any page.")
 @click.option("--missing-origin", type=click.Choice(MISSING_ORIGIN), help="Used without one.")
+@click.option("--browser-origin", type=click.Choice(MISSING_ORIGIN), help="Used in a browser.")
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
 @click.option("--no-rate-limit", is_flag=True, help="No limits of its own.")
 @as_json
@@ -184,6 +188,7 @@ def update(
     allow_domain: tuple[str, ...],
     any_domain: bool,
     missing_origin: str | None,
+    browser_origin: str | None,
     rate_limit: tuple[str, ...],
     no_rate_limit: bool,
     json_wanted: bool,
@@ -196,6 +201,7 @@ def update(
         allowed_ips=replaced(allow_ip, any_ip),
         allowed_domains=replaced(allow_domain, any_domain),
         missing_origin=given(missing_origin),
+        browser_origin=given(browser_origin),
         rate_limits=replaced(rate_limit, no_rate_limit),
     )
     if changes == ApiKeyChanges():

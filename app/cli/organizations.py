@@ -17,9 +17,20 @@ from app.admin.organizations import (
     NewOrganization,
     OrganizationChanges,
 )
-from app.cli.terminal import Group, Installation, as_json, given, paged, print_one, print_page
+from app.cli.terminal import (
+    Group,
+    Installation,
+    as_json,
+    given,
+    paged,
+    print_one,
+    print_page,
+    replaced,
+)
 
 COLUMNS = ("id", "name", "status", "environments", "plan_id", "is_operator")
+
+DEFAULTS = "As 30/minute:booking: where neither key nor plan says anything."
 
 group = Group("org", help="Organizations: tenants with their own clients, keys and scopes.")
 
@@ -52,6 +63,7 @@ TEMPLATE = Template()
 @click.option("--plan", help="A plan, by id or name.")
 @click.option("--key-template", type=TEMPLATE, default="{}", help="How its API keys look, as JSON.")
 @click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True)
+@click.option("--rate-limit", multiple=True, metavar="LIMIT", help=DEFAULTS)
 @click.option("--key-variable", help="Where its keys are kept. Default: made of its name.")
 @as_json
 def create(
@@ -60,6 +72,7 @@ def create(
     plan: str | None,
     key_template: dict[str, Any],
     profile: str,
+    rate_limit: tuple[str, ...],
     key_variable: str | None,
     json_wanted: bool,
 ) -> None:
@@ -71,6 +84,7 @@ def create(
         plan_id=_plan(at, plan),
         key_template=key_template,
         profile=profile,
+        rate_limits=rate_limit,
         key_variable=key_variable,
     )
     print_one(organizations.create(at.desk, at.actor, new), json_wanted)
@@ -106,6 +120,8 @@ def show(organization: str, json_wanted: bool) -> None:
 @click.option("--no-plan", is_flag=True, help="Put it on no plan: no caps.")
 @click.option("--key-template", type=TEMPLATE, help="How its new API keys look, as JSON.")
 @click.option("--profile", type=click.Choice(PROFILES), help="How its APIs present errors.")
+@click.option("--rate-limit", multiple=True, metavar="LIMIT", help=DEFAULTS)
+@click.option("--no-rate-limit", is_flag=True, help="No defaults but those of the profile.")
 @click.option("--key-variable", help="The environment variable that its new keys are shown with.")
 @as_json
 def update(
@@ -117,6 +133,8 @@ def update(
     no_plan: bool,
     key_template: dict[str, Any] | None,
     profile: str | None,
+    rate_limit: tuple[str, ...],
+    no_rate_limit: bool,
     key_variable: str | None,
     json_wanted: bool,
 ) -> None:
@@ -129,6 +147,7 @@ def update(
         plan_id=None if no_plan else given(_plan(at, plan)),
         key_template=given(key_template),
         profile=given(profile),
+        rate_limits=replaced(rate_limit, no_rate_limit),
         key_variable=given(key_variable),
     )
     if changes == OrganizationChanges():

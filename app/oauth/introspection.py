@@ -17,7 +17,7 @@ from app.oauth.request import OAuthRequest
 from app.observe.tally import Tally
 from app.policy.decide import owners
 from app.policy.limits import all_limits
-from app.records import ApiKey, Client, Organization, Origin
+from app.records import DENY, ApiKey, Client, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.journal import TokenJournal
@@ -25,7 +25,7 @@ from keyturn.acting import ACT_AS_ORGANIZATION, Acting
 from keyturn.errors import CredentialRefused, InvalidToken, Reason
 from keyturn.verify import is_token_shaped
 
-EXPOSURES = (Reason.IN_QUERY, Reason.INSECURE_TRANSPORT)
+EXPOSURES = (Reason.IN_QUERY, Reason.INSECURE_TRANSPORT, Reason.SERVER_ONLY)
 
 Flag = Callable[[ApiKey, bytes, str, Origin], None]
 """Marks a key that was seen where others can read it."""
@@ -136,7 +136,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         answer |= _limits(found.organization, found.key)
         if found.key is None:
             return {**answer, "credential": "client"}
-        return {**answer, "credential": "api_key", "kind": found.key.kind, **_bounds(found.key)}
+        answer |= {"credential": "api_key", "kind": found.key.kind}
+        return answer | _bounds(found.organization, found.key)
 
     def _api_key(self, found: FoundKey) -> dict[str, Any]:
         key = found.key
@@ -160,10 +161,10 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         }
         if key.expires_at is not None:
             answer["exp"] = int(key.expires_at.timestamp())
-        return answer | _bounds(key) | _limits(found.organization, key)
+        return answer | _bounds(found.organization, key) | _limits(found.organization, key)
 
 
-def _bounds(key: ApiKey) -> dict[str, Any]:
+def _bounds(organization: Organization, key: ApiKey) -> dict[str, Any]:
     """From where it may be used, as it is now."""
     bounds: dict[str, Any] = {}
     if key.allowed_ips:
@@ -171,6 +172,8 @@ def _bounds(key: ApiKey) -> dict[str, Any]:
     if key.allowed_domains:
         bounds["allowed_domains"] = list(key.allowed_domains)
         bounds["missing_origin"] = key.missing_origin
+    if key.restrictions_in(organization).server_only:
+        bounds["browser_origin"] = DENY
     return bounds
 
 

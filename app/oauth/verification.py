@@ -12,7 +12,7 @@ from app.errors import KeyRefused, NotFound, RateLimited
 from app.oauth.credentials import Credentials
 from app.observe.tally import Tally
 from app.policy.limits import Allowance, Limiter, allowance
-from app.records import Actor, ApiKey, Origin
+from app.records import Actor, ApiKey, Organization, Origin
 from keyturn.errors import CredentialRefused, InvalidToken, Reason
 from keyturn.limits.values import Usage
 
@@ -85,7 +85,7 @@ class Verification:
         try:
             if refusal is not None:
                 raise refusal
-            _check_place(key, use)
+            _check_place(key, organization, use)
         except CredentialRefused as refused:
             return Verdict(refused.reason, key, self._limiter.left(allowed))
         return self._counted(key, use, allowed)
@@ -100,7 +100,7 @@ class Verification:
         return Verdict(Reason.INSUFFICIENT_SCOPE if missing else None, key, limits)
 
 
-def _check_place(key: ApiKey, use: Use) -> None:
+def _check_place(key: ApiKey, organization: Organization, use: Use) -> None:
     if use.environment not in (None, key.environment):
         raise InvalidToken(Reason.ENVIRONMENT_MISMATCH)
-    key.restrictions.check(use.ip, use.origin)
+    key.restrictions_in(organization).check(use.ip, use.origin)

@@ -276,6 +276,7 @@ def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
         allowed_ips=tuple(row.allowed_ips),
         allowed_domains=tuple(row.allowed_domains),
         missing_origin=row.missing_origin or DENY,
+        browser_origin=row.browser_origin,
         rate_limits=RateLimits.of(row.rate_limits),
         is_exposed=row.exposed_at is not None,
     )

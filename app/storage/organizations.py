@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.builtin import CLASS_LIMITS, administration
 from app.errors import NotFound
-from app.records import ACTIVE, Organization, Resource
+from app.records import ACTIVE, ALLOW, Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, ResourceRow, ScopeRow
 from keyturn.limits.values import RateLimits
 from keyturn.scope import Catalogue, Declared, Grant
@@ -121,5 +121,10 @@ def assembled(
             for one in resources
         ),
         profile=row.profile,
-        rate_limits=(RateLimits.of(plan_limits), RateLimits.of(CLASS_LIMITS.get(row.profile, ()))),
+        rate_limits=(
+            RateLimits.of(plan_limits),
+            RateLimits.of(row.rate_limits),
+            RateLimits.of(CLASS_LIMITS.get(row.profile, ())),
+        ),
+        browser_origin=(row.key_policy or {}).get("browser_origin") or ALLOW,
     )

@@ -70,6 +70,28 @@ def test_a_changed_plan_holds_without_new_keys(installation, api, ours):
     assert statuses(limited, 2) == [200, 429]
 
 
+@pytest.mark.row("S2-59")
+def test_a_class_default_of_the_organization_stands_behind_plan_and_key(
+    installation, api, ours, operator
+):
+    """Key before plan, plan before the class's default, and that only for its class."""
+    url = f"/v1/organizations/{ours.organization_id}"
+    limits = [{"limit": 2, "window": "day", "class": "management"}]
+    for others in ([{"limit": 1, "window": "day", "class": "booking"}], limits):
+        changed = operator.admin.patch(url, json={"rate_limits": others})
+        assert changed.json()["rate_limits"] == others
+        assert operator.admin.get(url).json()["rate_limits"] == others
+        passed = 3 if others is not limits else 2
+        limited = api(key_of(installation, ours).key)
+        assert statuses(limited, 3).count(200) == passed
+    own = api(key_of(installation, ours, rate_limits=["1/day"]).key)
+    assert statuses(own, 2) == [200, 429]
+    ours.on_plan("3/day")
+    assert statuses(api(key_of(installation, ours).key), 4) == [200, 200, 200, 429]
+    refused = operator.admin.patch(url, json={"rate_limits": [{"limit": 1, "window": "eon"}]})
+    assert refused.status_code == 400
+
+
 @pytest.mark.row("S2-4", "S2-66")
 def test_keys_have_their_own_counters_and_may_have_their_own_limits(installation, api, ours):
     ours.on_plan("1/day:management", custom_key_limits=True)

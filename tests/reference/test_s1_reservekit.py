@@ -161,3 +161,63 @@ def test_beyond_the_limit_every_request_is_too_many(product):
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert int(refused.headers["X-RateLimit-Reset"]) > time.time()
     assert product.with_key(product.key().key).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def server_only(product):
+    """An organization like the product's, whose secret keys are for servers; and how to ask."""
+    installation = product.installation
+    organization = installation.organization(profile="reservekit", scopes=["rooms:read"])
+    admin = installation.api_key(["keyturn:*", "rooms:read"], organization=organization).key
+    headers = {"Authorization": f"Bearer {admin}"}
+    policy = {"browser_origin": "deny"}
+    changed = product.server.request("PATCH", "/v1/key-policy", json=policy, headers=headers)
+    assert changed.json()["browser_origin"] == "deny"
+    return organization, admin
+
+
+PAGE = "https://a.example"
+
+
+@pytest.mark.row("S1-9")
+@pytest.mark.parametrize(
+    ("key", "refused"),
+    [
+        ({}, True),
+        ({"browser_origin": "deny"}, True),
+        ({"browser_origin": "allow"}, False),
+        ({"allowed_domains": ["a.example"]}, False),
+        ({"kind": "publishable", "allowed_domains": ["a.example"]}, False),
+    ],
+    ids=["secret", "said twice", "allowed", "of a domain", "publishable"],
+)
+def test_a_secret_key_out_of_a_browser(product, server_only, key, refused):
+    organization, admin = server_only
+    installation = product.installation
+    installation.scope(scope := f"pages:{len(str(key))}", organization=organization, public=True)
+    made = installation.api_key([scope], organization=organization, **key)
+    headers = {"Authorization": f"Bearer {made.key}", "Origin": PAGE}
+    at_keyturn = product.server.get("/v1/me", headers=headers)
+    body = {"key": made.key, "origin": PAGE}
+    asking = {"Authorization": f"Bearer {admin}"}
+    verdict = product.server.post("/v1/api-keys/verify", json=body, headers=asking).json()
+    inspected = product.server.post("/v1/api-keys/inspect", json=body, headers=asking).json()
+    [domain] = [one for one in inspected["checks"] if one["rule"] == "domain"]
+    assert at_keyturn.status_code == (403 if refused else 200)
+    assert verdict["reason"] == ("server_only" if refused else None)
+    assert domain["passed"] is not refused
+    shown = product.server.get(f"/v1/api-keys/{made.id}", headers=asking).json()
+    assert shown["exposed_by"] == ("server_only" if refused else None)
+
+
+@pytest.mark.row("S1-9")
+def test_the_api_refuses_it_and_tells_its_owner(product):
+    made = product.key(browser_origin="deny")
+    headers = {"Origin": PAGE}
+    assert product.with_key(made.key).status_code == 200
+    refused = product.with_key(made.key, headers=headers)
+    assert (refused.status_code, product.reason(refused)) == (403, "server_only")
+    exposed = "SELECT exposed_by FROM api_keys WHERE id = :id"
+    [row] = product.installation.rows(exposed, id=made.id)
+    assert row.exposed_by == "server_only"
+    assert product.with_key(product.key().key, headers=headers).status_code == 200

@@ -83,6 +83,8 @@ class ApiKeyRow(Base):
     allowed_domains: Mapped[list[str]]
     missing_origin: Mapped[str | None] = mapped_column(String(8))
     """``allow`` or ``deny``; None, of keys older than the column: deny."""
+    browser_origin: Mapped[str | None] = mapped_column(String(8))
+    """``allow`` or ``deny``; None: as the organization's policy has it."""
     rate_limits: Mapped[list[dict[str, Any]]]
     status: Mapped[str] = mapped_column(String(16))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)

@@ -52,6 +52,8 @@ class OrganizationRow(Base):
     profile: Mapped[str] = mapped_column(String(40))
     """How errors are presented at this organization's resources (C-1)."""
     settings: Mapped[dict[str, Any]]
+    rate_limits: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    """By class of routes, where neither key nor plan says anything."""
     key_policy: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """What it asks of its API keys, in days; None: nothing."""
     created_at: Mapped[datetime]

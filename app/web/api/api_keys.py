@@ -107,6 +107,11 @@ class NewApiKey(Body):
     missing_origin: Choice | None = Field(
         None, description="Bound to domains and used without an Origin: `allow` or `deny`."
     )
+    browser_origin: Choice | None = Field(
+        None,
+        description="A secret key without domains, used with an Origin: `allow` or `deny`; by "
+        "default as the key policy has it.",
+    )
     rate_limits: RateLimits = Field([])
     expires_at: Instant | None = None
     expires_in: Seconds | None = Field(None, description="Seconds from now, in place of a time.")
@@ -122,6 +127,7 @@ class ApiKeyChanges(Body):
     allowed_ips: Networks = unnamed()
     allowed_domains: Domains = unnamed()
     missing_origin: Choice = unnamed()
+    browser_origin: Choice | None = unnamed()
     rate_limits: RateLimits = unnamed()
     status: Choice = unnamed()
 
@@ -174,6 +180,7 @@ class ApiKey(Answer):
     allowed_ips: list[str]
     allowed_domains: list[str]
     missing_origin: str
+    browser_origin: str | None
     rate_limits: list[ShownRateLimit]
     status: str
     prefix: str

@@ -20,7 +20,7 @@ from app.wiring import Services, services
 from keyturn.acting import Acting, acting
 from keyturn.bearer import read_credential
 from keyturn.claims import meant_for
-from keyturn.errors import CredentialExposed, InvalidToken, Reason
+from keyturn.errors import CredentialExposed, InvalidToken, Reason, RestrictionRefused
 from keyturn.exposure import credential_in_url
 from keyturn.scope import ScopeSet
 from keyturn.verify import is_token_shaped
@@ -103,7 +103,12 @@ def _identify(found: Services, authorization: str | None, origin: Origin) -> Cal
         known, key = _by_token(found, presented, origin), presented.key
     else:
         key = presented.key
-        known = _by_key(presented, key, key.scopes, origin)
+        try:
+            known = _by_key(presented, key, key.scopes, origin)
+        except RestrictionRefused as refused:
+            if refused.reason is Reason.SERVER_ONLY:  # whoever has the page has the key
+                flag(found.store, key, presented.digest, str(refused.reason), origin)
+            raise
     # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
     allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
     g.usages = found.limiter.take(allowed)
@@ -178,7 +183,8 @@ def _by_key(
     presented: FoundToken | FoundKey, key: ApiKey, scopes: ScopeSet, origin: Origin
 ) -> Caller:
     """By the key itself, or by a token that was obtained with it."""
-    key.restrictions.check(origin.ip, request.headers.get("Origin"))
+    restrictions = key.restrictions_in(presented.organization)
+    restrictions.check(origin.ip, request.headers.get("Origin"))
     held = scopes.narrowed_to(key.scopes)
     return Caller(
         _actor("api_key", key.id, presented, held, key.environment, origin), key.expires_at

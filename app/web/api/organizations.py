@@ -24,6 +24,8 @@ from app.web.api.values import (
     Name,
     PageOf,
     PathId,
+    RateLimits,
+    ShownRateLimit,
     example,
     unnamed,
 )
@@ -42,6 +44,7 @@ Variable = Annotated[
     ),
 ]
 
+_DEFAULTS = "What holds in a class of routes where neither key nor plan says anything."
 _ALPHABET = f"Its characters, or one of {', '.join(f'`{one}`' for one in ALPHABETS)}."
 
 
@@ -81,6 +84,7 @@ class NewOrganization(Body):
     key_template: KeyTemplate = unnamed()
     profile: Choice = unnamed()
     key_variable: Variable | None = None
+    rate_limits: RateLimits = Field([], description=_DEFAULTS)
 
 
 class OrganizationChanges(Body):
@@ -95,6 +99,7 @@ class OrganizationChanges(Body):
     key_template: KeyTemplate = unnamed()
     profile: Choice = unnamed()
     key_variable: Variable | None = unnamed()
+    rate_limits: RateLimits = unnamed()
 
 
 class Organization(Answer):
@@ -112,6 +117,7 @@ class Organization(Answer):
     )
     profile: str
     key_variable: str
+    rate_limits: list[ShownRateLimit]
     created_at: Instant
     updated_at: Instant
 
