@@ -95,7 +95,8 @@ class ApiKey:
 
     id: str
     organization_id: str
-    environment: str | None
+    environment: str
+    """Whether or not its text tells it."""
     kind: str
     scopes: ScopeSet
     status: str

@@ -29,7 +29,6 @@ from keyturn.apikey import (
     KeyTemplate,
     key_digest,
     last_four,
-    mask_keys,
     prefix_of,
 )
 from keyturn.bearer import Verifier
@@ -54,7 +53,7 @@ from keyturn.errors import (
 from keyturn.guard import Admission, Guard
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
-from keyturn.masking import MaskingFilter
+from keyturn.masking import Masker, MaskingFilter
 from keyturn.principal import Principal
 from keyturn.profiles import PROFILES, Failure, present
 from keyturn.proxies import Proxies
@@ -100,6 +99,7 @@ __all__ = [
     "KeyTemplate",
     "KeyturnError",
     "MalformedKey",
+    "Masker",
     "MaskingFilter",
     "PolicyRefused",
     "Principal",
@@ -120,7 +120,6 @@ __all__ = [
     "any_of",
     "key_digest",
     "last_four",
-    "mask_keys",
     "prefix_of",
     "present",
 ]

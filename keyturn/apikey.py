@@ -15,7 +15,7 @@ import math
 import re
 import secrets
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -289,28 +289,3 @@ def last_four(key: str) -> str:
     'BcDe'
     """
     return key[-4:]
-
-
-def mask_keys(
-    text: str, templates: Iterable[KeyTemplate] = (DEFAULT_API_KEY, DEFAULT_CLIENT_SECRET)
-) -> str:
-    """The text with every key in it masked, and everything that begins like one: a cut key leaks
-    too.
-
-    >>> mask_keys("got kt_live_9aBcDeFgHiJkLmNoPqRsTuVwXyZ01234_0aBcDe from 10.0.0.1")
-    'got kt_live_****BcDe from 10.0.0.1'
-    """
-    for template in templates:
-        text = re.sub(_maskable(template), _masked, text)
-    return text
-
-
-def _maskable(template: KeyTemplate) -> str:
-    if not template.prefix:
-        return rf"(?<![A-Za-z0-9_])(?P<shown>){template.pattern}(?![A-Za-z0-9_])"
-    environments = "".join(f"{name}_|" for name in template.environments)
-    return rf"(?<![A-Za-z0-9])(?P<shown>{template.prefix}_(?:{environments}))[A-Za-z0-9_]{{12,}}"
-
-
-def _masked(found: re.Match[str]) -> str:
-    return f"{found['shown']}****{last_four(found[0])}"

@@ -84,6 +84,8 @@ class Verifier:
     ) -> None:
         """Only `issuer` and `audience` are required. Raises ValueError for settings that cannot be.
 
+        audience: this API's names. They are unique within an organization only: whether the
+            principal's `organization` may be here is for the API to say.
         client_id, client_secret: this API's own credentials at the issuer, with the scope
             `keyturn:introspect`; without them API keys are refused.
         key_templates: the forms of key that are taken; empty: any opaque key, at the price of a
@@ -208,7 +210,7 @@ class Verifier:
             raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{claims.jti!a} is bound")
         self._require_environment(claims.env)
         return Principal(
-            "client",
+            "api_key" if claims.raw.get("credential") == "api_key" else "client",
             claims.sub,
             claims.client_id,
             claims.org,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, mask_keys
+from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate
 
 HIDDEN = "****"
 MIN_LITERAL = 6
@@ -56,7 +56,11 @@ _ANY_KEY = re.compile(
 class Masker:
     """Masks keys of these prefixes (and of any other that is long enough), tokens, and the secrets
     that it was told. ``secrets`` are looked for by value, keys without a prefix by their ``opaque``
-    templates."""
+    templates.
+
+    >>> Masker().text("got kt_live_9aBcDeFgHiJkLmNoPqRsTuVwXyZ01234_0aBcDe from 10.0.0.1")
+    'got kt_live_****BcDe from 10.0.0.1'
+    """
 
     def __init__(
         self,
@@ -76,7 +80,10 @@ class Masker:
         )
         values = sorted({one for one in secrets if len(one) >= MIN_LITERAL}, key=len)[::-1]
         self._literal = re.compile("|".join(map(re.escape, values))) if values else None
-        self._opaque = tuple(opaque)
+        self._opaque = [
+            re.compile(rf"(?<![A-Za-z0-9_])(?P<shown>){one.pattern}(?![A-Za-z0-9_])")
+            for one in opaque
+        ]
 
     def text(self, text: str) -> str:
         """The text, with everything that looks like a secret masked."""
@@ -84,8 +91,9 @@ class Masker:
             text = self._literal.sub(HIDDEN, text)
         for pattern, instead in _PATTERNS:
             text = pattern.sub(instead, text)
-        text = self._own_key.sub(_shortened, text)
-        return mask_keys(_ANY_KEY.sub(_shortened, text), self._opaque)
+        for pattern in (self._own_key, _ANY_KEY, *self._opaque):
+            text = pattern.sub(_shortened, text)
+        return text
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """The same for whatever a line may hold; what is no JSON becomes its masked text."""

@@ -16,9 +16,10 @@ from keyturn.scope import ScopeSet
 class Principal:
     """The bearer of a valid credential; the credential itself is not in it.
 
-    `id` is what the credential stands for: the token's subject, or the id of the key (never its
-    text). `claims` is everything the token or the introspection said. A service credential acts for
-    `organization`; its own one is `acts_from`, which is None for everybody else.
+    `kind` says whose the credential is: a token that was obtained with an API key is the key's.
+    `id` is what it stands for: the token's subject, or the id of the key (never its text). `claims`
+    is everything the token or the introspection said. A service credential acts for `organization`;
+    its own one is `acts_from`, which is None for everybody else.
 
     >>> principal = Principal("client", "c1", "c1", scopes=ScopeSet.parse("bookings:read"))
     >>> principal.has("bookings:read")

@@ -151,10 +151,10 @@ def _standing(owner: OrganizationRow, row: ApiKeyRow, status: str) -> Iterator[C
 
 
 def _environment(owner: OrganizationRow, row: ApiKeyRow, wanted: str | None) -> Check:
-    says = row.environment or "none"
-    if row.environment is not None and row.environment not in owner.environments:
+    says = row.environment
+    if says not in owner.environments:
         return Check("environment", False, f"{says} is no longer the organization's")
-    if wanted is not None and row.environment != wanted:
+    if wanted is not None and says != wanted:
         return Check("environment", False, f"{says}, not {wanted}: use a key of {wanted}")
     return Check("environment", True, says)
 

@@ -24,10 +24,10 @@ def new_key(
 ) -> tuple[ApiKeyRow, str]:
     """Write a key, checked before: its hash, and what people may see of it."""
     template = key_template(desk.settings.key_prefix, owner.environments, owner.key_template)
-    environment = values["environment"] if template.environments else None
-    if environment is not None and environment not in template.environments:
+    environment = values["environment"]
+    if environment not in owner.environments:
         raise Conflict("The environment of this key is no longer the organization's")
-    key = template.generate(environment, desk.random_bytes)
+    key = template.generate(environment if template.environments else None, desk.random_bytes)
     seen = Seen(key_digest(key), prefix_of(key), last_four(key))
     row = add(work, owner, seen, values)
     work.session.flush()

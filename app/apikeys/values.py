@@ -85,7 +85,7 @@ class ApiKeyView:
     name: str
     description: str
     organization_id: str
-    environment: str | None
+    environment: str
     kind: str
     scopes: tuple[str, ...]
     preset: str | None

@@ -189,11 +189,11 @@ class Credentials:
         if status != ACTIVE:
             raise KeyRefused(Reason(status), key)
 
-    def _standing(self, organization_id: str, environment: str | None) -> Organization:
+    def _standing(self, organization_id: str, environment: str) -> Organization:
         organization = self._directory.organization(organization_id)
         if not organization.is_active:
             raise InvalidToken(Reason.DISABLED, detail="organization_suspended")
-        if environment is not None and environment not in organization.environments:
+        if environment not in organization.environments:
             raise InvalidToken(Reason.ENVIRONMENT_MISMATCH)
         return organization
 

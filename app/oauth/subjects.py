@@ -63,7 +63,7 @@ class Subjects:
         return Client(
             client_id=key.id,
             organization_id=key.organization_id,
-            environment=key.environment or "",
+            environment=key.environment,
             grant=Grant.of(key.scopes),
             audiences=(),
             token_endpoint_auth_method="none",  # noqa: S106 - a name of the registry

@@ -81,9 +81,7 @@ def environments_in_use(session: Session, organization_id: str) -> set[str]:
         ApiKeyRow.organization_id == organization_id,
         ApiKeyRow.status.in_(("active", "disabled")),
     )
-    return set(session.scalars(clients.distinct())) | {
-        name for name in session.scalars(keys.distinct()) if name is not None
-    }
+    return {*session.scalars(clients.distinct()), *session.scalars(keys.distinct())}
 
 
 def record(session: Session, row: OrganizationRow) -> Organization:

@@ -38,7 +38,7 @@ class Issuer:
             # As a string, not an array of one: there are verifiers that read nothing else.
             audience = audience[0]
         jti = new_jti()
-        claims = {
+        claims: dict[str, object] = {
             "iss": self._issuer,
             "sub": client.client_id,
             "aud": audience,
@@ -50,6 +50,9 @@ class Issuer:
             "org": client.organization_id,
             "env": client.environment,
         }
+        if actor_type != "client":
+            # Whose it is, for whoever verifies it offline; introspection calls it the same.
+            claims["credential"] = actor_type
         token = self._keyring.signer.sign(orjson.dumps(claims))
         details = {
             "secret_id": secret_id,

@@ -5,8 +5,18 @@ import json
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from keyturn import BASE36, DEFAULT_API_KEY, KeyTemplate, MaskingFilter
+from keyturn import (
+    BASE36,
+    DEFAULT_API_KEY,
+    DEFAULT_CLIENT_SECRET,
+    KeyTemplate,
+    Masker,
+    MaskingFilter,
+)
+from keyturn.masking import HIDDEN
 
 TEMPLATES = {
     "default": DEFAULT_API_KEY,
@@ -94,3 +104,24 @@ def test_secrets_by_value():
     log.addHandler(handler)
     log.warning("password: %s", "correct horse")
     assert stream.getvalue() == "password: ****\n"
+
+
+@pytest.mark.row("S2-27")
+@given(st.sampled_from([DEFAULT_API_KEY, DEFAULT_CLIENT_SECRET]), st.integers(0, 20))
+def test_keys_in_a_text_are_masked_even_when_cut(template, lost):
+    key = template.generate("live")
+    key = key[: len(key) - lost]
+    masked = Masker().text(f'GET /x "{key}", again:{key}!')
+    assert key not in masked
+    assert key[9:-4] not in masked
+    assert masked.count(HIDDEN) == 2
+    assert masked.startswith('GET /x "kt')
+    assert masked.endswith("!")
+
+
+def test_masking_knows_templates_and_leaves_the_rest():
+    bare, opaque = TEMPLATES["reservekit"].generate(), TEMPLATES["opaque"].generate()
+    assert Masker().text(f"{bare} {opaque}") == f"sk_rsv_****{bare[-4:]} {opaque}"
+    assert Masker(opaque=[TEMPLATES["opaque"]]).text(f"<{opaque}>") == f"<****{opaque[-4:]}>"
+    for text in ("market_live_share kt_live is fine", "key_01m810p940sxryxg2pqr5emqjt"):
+        assert Masker().text(text) == text

@@ -1,4 +1,4 @@
-"""``deploy/nginx.conf`` as it is, but for addresses, ports and where it writes."""
+"""``deploy/nginx.conf`` as it is, but for addresses, ports, patience and where it writes."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def rewritten(directory: Path, port: int, nodes: Sequence[int]) -> Path:
     servers = "".join(f"{head}{HOST}:{node}{tail}\n" for node in nodes)
     text = NODES.sub("", text.replace("        server node1", f"{servers}        server node1", 1))
     text = text.replace("listen 8080", f"listen {HOST}:{port}")
+    # Whoever waits behind a slow one does so for longer than a test would.
+    text = re.sub(r"(client_(?:header|body)_timeout) \w+", r"\1 600s", text)
     for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi", "nginx.pid"):
         text = text.replace(f"/tmp/{name}", str(directory / name))
     text = text.replace("/dev/stdout", str(directory / "access.log"))

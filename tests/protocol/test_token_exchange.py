@@ -1,7 +1,10 @@
 """An API key for a short token (RFC 8693): never more than the key, and never for longer."""
 
+from contextlib import closing
+
 import pytest
 
+from keyturn import FixedKeys, Verifier
 from tests.support.served import eventually
 from tests.support.tokens import unverified
 
@@ -64,6 +67,30 @@ def test_a_key_becomes_a_token(installation, exchange):
     assert claims["scope"] == body["scope"] == "bookings:create bookings:read"
     assert (claims["env"], claims["org"]) == ("test", installation.organization_id)
     assert claims["exp"] - claims["iat"] == 900
+
+
+def test_whose_it_is_can_be_read_offline(installation, server, token):
+    key, client = installation.api_key(SCOPES), installation.client(SCOPES)
+    issuer = unverified(token(key))["iss"]
+    jwks = FixedKeys.of_jwks(server.get("/.well-known/jwks.json").json())
+    with closing(Verifier(issuer, issuer, keys=jwks)) as verifier:
+        for presented, kind, id in (
+            (token(key), "api_key", key.id), (server.token(client), "client", client.client_id)
+        ):  # fmt: skip
+            principal = verifier.verify(f"Bearer {presented}")
+            assert (principal.kind, principal.id) == (kind, id)
+
+
+def test_a_key_whose_text_tells_no_environment_has_one(installation, token):
+    organization = installation.organization(
+        scopes=["a:b"], environments=["production", "staging"],
+        key_template={"prefix": "bare", "environments": []},
+    )  # fmt: skip
+    for environment in ("production", "staging"):
+        key = installation.api_key(["a:b"], organization=organization, environment=environment)
+        assert unverified(token(key))["env"] == environment
+        [row] = installation.rows("SELECT environment FROM api_keys WHERE id = :id", id=key.id)
+        assert row.environment == environment
 
 
 def test_less_may_be_asked_for_and_never_more(installation, exchange, token):

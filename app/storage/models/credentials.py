@@ -74,7 +74,9 @@ class ApiKeyRow(Base):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text)
-    environment: Mapped[str | None] = mapped_column(String(32))
+    environment: Mapped[str] = mapped_column(String(32), nullable=True)
+    """Never null, although the first tables allowed it: every key lives somewhere, whether or not
+    its text tells where."""
     kind: Mapped[str] = mapped_column(String(16))
     scopes: Mapped[list[str]]
     """Flat and literal: a later edit of preset or catalogue does not widen an old key (S2-28)."""

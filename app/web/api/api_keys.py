@@ -173,7 +173,7 @@ class ApiKey(Answer):
     name: str
     description: str
     organization_id: str
-    environment: str | None
+    environment: str
     kind: str
     scopes: list[str]
     preset: str | None
