@@ -23,6 +23,7 @@ from app.oauth.credentials import Credentials
 from app.oauth.grants.client_credentials import ClientCredentials
 from app.oauth.grants.token_exchange import TokenExchange
 from app.oauth.introspection import Introspection
+from app.oauth.leases import Leases
 from app.oauth.revocation import Revocation
 from app.oauth.server import TokenServer
 from app.oauth.subjects import Subjects
@@ -81,6 +82,7 @@ class Services:
     acting: ActingForOthers
     server: TokenServer
     verification: Verification
+    leases: Leases
     desk: Desk
     metadata: Mapping[str, Any]
     tally: Tally
@@ -199,6 +201,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         acting=acting,
         server=server,
         verification=Verification(desk, credentials, limiter, tally),
+        leases=Leases(desk, limiter),
         desk=desk,
         metadata=paths.metadata(
             settings.issuer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -68,6 +68,18 @@ def _merged(levels: tuple[RateLimits, ...]) -> RateLimits:
     )
 
 
+SHARES = 4
+"""Whoever draws permits gets at most one part in so many of what is left, or what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How a limit stands, and how many permits were given of it."""
+
+    usage: Usage
+    granted: int
+
+
 class Limiter:
     """Counts a request against limits, once. Every method may raise Unavailable."""
 
@@ -114,6 +126,33 @@ class Limiter:
     def left(self, allowed: Allowance) -> tuple[Usage, ...]:
         """How the limits stand; nothing is used by asking."""
         return tuple(self._use(allowed.name, limit, 0) for limit in allowed.limits)
+
+    def draw(
+        self, allowed: Allowance, wanted: int, needed: int, held: Mapping[str, int]
+    ) -> tuple[Drawn, ...]:
+        """Permits of every window for somebody who counts by itself, up to ``wanted`` in its hands.
+
+        Of no window any, where one has not what is ``needed``. At most a part of what is left, so
+        that several who draw run out together.
+        """
+        drawn: list[Drawn] = []
+        before = self.left(allowed)
+        lacking = [needed - held.get(usage.limit.window, 0) for usage in before]
+        short = any(more > usage.remaining for more, usage in zip(lacking, before, strict=True))
+        self.exceeded += short
+        for usage, more in zip(before, lacking, strict=True):
+            liked = wanted - held.get(usage.limit.window, 0)
+            share = max(0, more, min(liked, usage.remaining // SHARES))
+            if short or not share:
+                drawn.append(Drawn(usage, 0))
+                continue
+            after = self._use(allowed.name, usage.limit, share)
+            beyond = min(share, max(0, after.used - usage.limit.amount))
+            if beyond:  # somebody else drew meanwhile
+                self._give_back(allowed.name, (usage.limit,), beyond)
+            drawn.append(Drawn(after, share - beyond))
+        self.within += any(one.granted for one in drawn)
+        return tuple(drawn)
 
     def _use(self, name: str, limit: Limit, cost: int) -> Usage:
         counted = self._counter.hit(name, limit.seconds, cost)

@@ -69,6 +69,7 @@ ROUTES = [
     Route("POST", "/api-keys/inspect", KEYS_READ, 200, {"key": "kt_live_cut"}),
     Route("POST", "/api-keys/verify", "keyturn:introspect", 200, {"key": "kt_live_cut"}),
     Route("DELETE", "/api-keys/{key_id}", KEYS_WRITE, 204),
+    Route("POST", "/leases", "keyturn:introspect", 200, {"credential_id": "{key_id}"}),
     Route("GET", "/key-policy", KEYS_READ, 200),
     Route("PATCH", "/key-policy", KEYS_WRITE, 200, {"rotate_after_days": 90}),
     Route("GET", "/scopes", SCOPES_READ, 200),
