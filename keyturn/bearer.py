@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from keyturn.acting import ACT_AS_ORGANIZATION, Acting, acting
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
 from keyturn.claims import accepted_audiences, meant_for
+from keyturn.client.tokens import TokenSource
 from keyturn.discovery import Discovery
 from keyturn.errors import (
     ActingRefused,
@@ -30,6 +31,7 @@ from keyturn.errors import (
 from keyturn.exposure import credential_in_url, is_whole_key
 from keyturn.fetch import DEFAULT_TIMEOUT, Fetch, require_safe_url
 from keyturn.introspect import Introspection, Introspector
+from keyturn.issuer import SCOPE, IssuerApi
 from keyturn.jwk import DEFAULT_ALGORITHMS
 from keyturn.jwks import JwksUrl, KeySource
 from keyturn.principal import Principal
@@ -125,6 +127,7 @@ class Verifier:
             leeway=leeway,
             clock=clock,
         )
+        self.issuer_api: IssuerApi | None = None
         self._introspector: Introspector | None = None
         self._told: frozenset[bytes] = frozenset()
         self._verdicts: Verdicts | None = None
@@ -138,6 +141,15 @@ class Verifier:
                 client_secret,
                 self._fetch,
             )
+            own = TokenSource(
+                discovery.token_endpoint,
+                client_id,
+                client_secret,
+                self._fetch,
+                scope=SCOPE,
+                monotonic=monotonic,
+            )
+            self.issuer_api = IssuerApi(issuer, own, self._fetch)
             self._verdicts = Verdicts(
                 self._introspector.ask,
                 max_staleness,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from keyturn import wire
@@ -34,6 +35,7 @@ class Metadata:
 
     jwks_uri: str
     introspection_endpoint: str | None
+    token_endpoint: str | None
 
     @classmethod
     def read(cls, body: bytes, issuer: str) -> Metadata:
@@ -43,14 +45,19 @@ class Metadata:
             # RFC 8414 §3.3: identical, or it must not be used: this is what stops a mix-up.
             if members.get("issuer") != issuer:
                 raise FetchFailed(detail=f"metadata of another issuer than {issuer}")
-            endpoint = wire.optional_text(members, "introspection_endpoint")
             return cls(
                 require_safe_url(wire.text(members, "jwks_uri"), "jwks_uri"),
-                endpoint and require_safe_url(endpoint, "introspection_endpoint"),
+                _optional_url(members, "introspection_endpoint"),
+                _optional_url(members, "token_endpoint"),
             )
         except (wire.Unreadable, ValueError) as error:
             detail = error.detail if isinstance(error, wire.Unreadable) else str(error)
             raise FetchFailed(detail=f"metadata of {issuer}: {detail}") from None
+
+
+def _optional_url(members: dict[str, Any], name: str) -> str | None:
+    url = wire.optional_text(members, name)
+    return url and require_safe_url(url, name)
 
 
 class Discovery:
@@ -78,9 +85,15 @@ class Discovery:
 
     def introspection_endpoint(self) -> str:
         """Where tokens and keys are asked about. Raises FetchFailed."""
-        endpoint = self._metadata().introspection_endpoint
+        return self._named(self._metadata().introspection_endpoint, "introspection")
+
+    def token_endpoint(self) -> str:
+        """Where tokens are to be had. Raises FetchFailed."""
+        return self._named(self._metadata().token_endpoint, "token")
+
+    def _named(self, endpoint: str | None, what: str) -> str:
         if endpoint is None:
-            raise FetchFailed(detail=f"{self._issuer} has no introspection endpoint")
+            raise FetchFailed(detail=f"{self._issuer} has no {what} endpoint")
         return endpoint
 
     def _metadata(self) -> Metadata:

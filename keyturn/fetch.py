@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import threading
@@ -13,8 +14,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from keyturn.errors import KeyturnError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_ANSWER = 256 * 1024
 """Bytes of an answer that are read."""
 DEFAULT_TIMEOUT = timedelta(seconds=5)
+_MAX_RETRY_AFTER = 300
 
 
 class FetchFailed(KeyturnError):
@@ -77,6 +79,18 @@ def require_safe_url(url: str, name: str = "url") -> str:
     return url
 
 
+def basic(client_id: str, client_secret: str) -> str:
+    """HTTP Basic for a client: form-encoded first (RFC 6749 §2.3.1). Only ever read to be sent."""
+    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+    return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+
+
+def told_to_wait(answer: Answer) -> int:
+    """Seconds until it is worth asking again; five where the answer says nothing of it."""
+    value = answer.headers.get("retry-after", "")
+    return min(int(value), _MAX_RETRY_AFTER) if value.isdecimal() and len(value) < 10 else 5
+
+
 class Fetch:
     """GET and POST with the rules above; safe to share between threads, and after a fork.
 
@@ -94,11 +108,15 @@ class Fetch:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """One GET. Raises FetchFailed."""
-        return self._exchange("GET", url, dict(headers or {}), None)
+        return self._exchange("GET", url, dict(headers or {}))
 
     def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """One POST of a form. Raises FetchFailed."""
-        return self._exchange("POST", url, dict(headers), form)
+        return self._exchange("POST", url, dict(headers), data=form)
+
+    def post_json(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        """One POST of a JSON object. Raises FetchFailed."""
+        return self._exchange("POST", url, dict(headers), json=body)
 
     def close(self) -> None:
         """Close the connections that were opened here."""
@@ -107,9 +125,7 @@ class Fetch:
         for client in clients.values():
             client.close()
 
-    def _exchange(
-        self, method: str, url: str, headers: dict[str, str], form: Mapping[str, str] | None
-    ) -> Answer:
+    def _exchange(self, method: str, url: str, headers: dict[str, str], **body: Any) -> Answer:
         import httpx
 
         try:
@@ -121,12 +137,12 @@ class Fetch:
                 method,
                 url,
                 headers=headers,
-                data=form,
                 timeout=self.timeout,
                 follow_redirects=False,
+                **body,
             ) as response:
-                body = self._body(response, deadline)
-                return Answer(response.status_code, body, response.headers)
+                content = self._body(response, deadline)
+                return Answer(response.status_code, content, response.headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             # Not str(error): it may quote what was sent.
             raise FetchFailed(detail=f"{method} {url}: {type(error).__name__}") from None

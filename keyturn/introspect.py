@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from keyturn import wire
 from keyturn.acting import Acting
 from keyturn.errors import InvalidScope, Reason, VerifierUnavailable
-from keyturn.fetch import Answer, Fetch, FetchFailed
+from keyturn.fetch import Fetch, FetchFailed, basic, told_to_wait
 from keyturn.limits.values import RateLimits
 from keyturn.profiles import NAMEABLE
 from keyturn.restrictions import Restrictions
 from keyturn.scope import ScopeSet
 
-_MAX_RETRY_AFTER = 300
 # RFC 7662 §2.2 would have nothing said of an inactive token, lest a third party learn the server's
 # state. Our server tells an API of the same organization, if it asks, why a whole key is no good.
 _ACTING = (Reason.ORG_NOT_ALLOWED, Reason.MODE_UNKNOWN, Reason.ENVIRONMENT_MISMATCH)
@@ -92,9 +89,7 @@ class Introspector:
     ) -> None:
         self._endpoint = endpoint
         self._fetch = fetch
-        # Form-encoded before Basic (RFC 6749 §2.3.1). Only ever read to be sent.
-        pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
-        self._authorization = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+        self._authorization = basic(client_id, client_secret)
 
     def ask(
         self, credential: str, acting: Acting | None = None, *, exposed: str | None = None
@@ -123,9 +118,4 @@ class Introspector:
         detail = f"introspection: status {answer.status}"
         if answer.status in (401, 403):
             detail += ": client_id, client_secret or the scope keyturn:introspect of this API"
-        raise VerifierUnavailable(detail=detail, retry_after=_retry_after(answer))
-
-
-def _retry_after(answer: Answer) -> int:
-    value = answer.headers.get("retry-after", "")
-    return min(int(value), _MAX_RETRY_AFTER) if value.isdecimal() and len(value) < 10 else 5
+        raise VerifierUnavailable(detail=detail, retry_after=told_to_wait(answer))

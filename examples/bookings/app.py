@@ -25,6 +25,7 @@ from examples.bookings.policy import POLICY
 from examples.bookings.store import Conflict, Missing, Store
 from keyturn import DEFAULT_API_KEY, Guard, KeyTemplate, MaskingFilter, Verifier
 from keyturn.flask import failure, protect, register_refusals
+from keyturn.limits.leases import LeasedLimits
 from keyturn.limits.local import LocalLimits
 from keyturn.profiles import DEFAULT_PROFILE
 
@@ -100,8 +101,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Conflict, lambda error: failure(409, "conflict", str(error)))
     for blueprint in (routes.health, routes.v1, routes.people, routes.widget):
         app.register_blueprint(blueprint)
-    limits = LocalLimits(*settings.rate_limits)
-    protect(app, Guard(verifier, limits=limits), POLICY)
+    # With credentials of its own, together with every other worker; else each for itself.
+    limits = settings.rate_limits
+    counting = LeasedLimits(verifier, *limits) if settings.client_id else LocalLimits(*limits)
+    protect(app, Guard(verifier, limits=counting), POLICY)
     return app
 
 

@@ -1,0 +1,42 @@
+"""What a resource server asks of the issuer's management API, in the name of its own client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keyturn import wire
+from keyturn.client.tokens import TokenSource
+from keyturn.errors import VerifierUnavailable
+from keyturn.fetch import Fetch, FetchFailed, told_to_wait
+
+SCOPE = "keyturn:introspect"
+
+
+class IssuerApi:
+    """JSON in, JSON out, with a token that is renewed when it is refused. Thread-safe."""
+
+    def __init__(self, issuer: str, tokens: TokenSource, fetch: Fetch) -> None:
+        self._base = issuer.rstrip("/")
+        self._tokens = tokens
+        self._fetch = fetch
+
+    def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body, of an answer that is about what was asked: no 401, 403, 429 or 5xx.
+
+        Raises VerifierUnavailable where there is none.
+        """
+        try:
+            for attempt in range(2):
+                token = self._tokens.token()
+                headers = {"authorization": f"Bearer {token}"}
+                answer = self._fetch.post_json(self._base + path, body, headers)
+                if answer.status != 401 or attempt:
+                    break
+                self._tokens.drop(token)
+            if answer.status in (401, 403, 429) or answer.status >= 500:
+                detail = f"{path}: status {answer.status}"
+                raise VerifierUnavailable(detail=detail, retry_after=told_to_wait(answer))
+            return answer.status, wire.json_object(answer.body) if answer.body else {}
+        except (FetchFailed, wire.Unreadable) as error:
+            raise VerifierUnavailable(detail=f"{path}: {error.detail}") from None
