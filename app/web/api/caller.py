@@ -25,9 +25,9 @@ from keyturn.exposure import credential_in_url
 from keyturn.scope import ScopeSet
 from keyturn.verify import is_token_shaped
 
-_UNCOUNTED = frozenset({"/v1/leases"})
-"""What APIs ask for the sake of others' limits uses nothing of their own: else they would be
-refused when they are used most."""
+_UNCOUNTED = frozenset({"/v1/leases", "/v1/usage/reports"})
+"""What APIs ask and report of those who use them takes nothing of their own limits: else they would
+be refused when they are used most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,10 @@ def _identify(found: Services, authorization: str | None, origin: Origin) -> Cal
             if refused.reason is Reason.SERVER_ONLY:  # whoever has the page has the key
                 flag(found.store, key, presented.digest, str(refused.reason), origin)
             raise
-    if request.path in _UNCOUNTED:
-        return known
-    # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
-    allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
-    g.usages = found.limiter.take(allowed)
+    if request.path not in _UNCOUNTED:
+        # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
+        allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
+        g.usages = found.limiter.take(allowed)
     return _for_another(found, presented, known, origin)
 
 
