@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 
 from flask import Response, g, request
@@ -14,6 +15,7 @@ from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import BEGAN, REQUEST_ID
 from app.observe.tracing import ROUTE, traced
 from app.web import api, dashboard, leaks, metrics, problems, well_known
+from app.web.exposure import tell_of_url
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
 from app.web.problems import API, invalid_input
@@ -65,6 +67,7 @@ def mount(app: OpenAPI) -> None:
         found.settings.issuer,
         found.start,
         found.tally.answered,
+        partial(tell_of_url, found),
     )
     app.wsgi_app = traced(edge, found.settings, endpoints, API, found.background.then)  # type: ignore[method-assign,assignment]
 

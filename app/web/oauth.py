@@ -18,6 +18,7 @@ from app.errors import InvalidClient, InvalidRequest, OAuthError, RateLimited, U
 from app.ids import new_request_id
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import BEGAN, REQUEST_ID
+from app.records import Origin
 from app.web.forms import read_form
 from app.web.limits import refused_by_limit
 from app.web.origin import Proxies
@@ -33,6 +34,8 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 Endpoint = Callable[[OAuthRequest], OAuthResponse]
 Answered = Callable[[str, int, KeyturnError | None, float], None]
 """Told of each answer: path, status, why it is no good one, seconds."""
+Exposed = Callable[[str, Origin], None]
+"""Told of a URL with parameters, which may hold a key, and of where it came from."""
 
 _LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -48,6 +51,7 @@ class OAuthEdge:
         realm: str,
         start: Callable[[], None],
         answered: Answered,
+        exposed: Exposed,
     ) -> None:
         self._flask = flask
         self._start = start
@@ -55,6 +59,7 @@ class OAuthEdge:
         self._endpoints = endpoints
         self._proxies = proxies
         self._answered = answered
+        self._exposed = exposed
         self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -72,6 +77,9 @@ class OAuthEdge:
         refusal: KeyturnError | None = None
         also: list[tuple[str, str]] = []
         try:
+            if environ.get("QUERY_STRING"):  # refused below
+                origin = self._proxies.origin(environ, request_id)
+                self._exposed(f"?{environ['QUERY_STRING']}", origin)
             if environ["REQUEST_METHOD"] != "POST":
                 status, body = 405, _error("invalid_request", "This endpoint takes POST only")
                 also.append(("Allow", "POST"))

@@ -5,6 +5,7 @@ import logging
 import httpx
 import pytest
 
+from keyturn.apikey import DEFAULT_API_KEY
 from tests.support.installation import installed
 
 ISSUER = "https://auth.example.com"
@@ -57,6 +58,29 @@ def test_a_key_in_the_url_is_refused_and_flagged(installation, caplog, path):
     shown = get(installation, url, key.key).json()
     assert (shown["status"], shown["exposed_by"]) == ("active", "in_query")
     assert shown["exposed_at"] is not None
+
+
+@pytest.mark.row("S2-22")
+@pytest.mark.parametrize(("method", "status"), [("POST", 400), ("GET", 405)])
+@pytest.mark.parametrize("path", ["/oauth/token?x={}", "/oauth/introspect?token={}",
+                                  "/oauth/revoke?a=1&token={}"])  # fmt: skip
+def test_a_key_in_the_url_of_an_oauth_endpoint(installation, path, method, status):
+    key = installation.api_key([])
+    url = installation.services.settings.issuer + path.format(key.key)
+    for _ in range(2):
+        response = installation.http.request(method, url, data={"grant_type": "x"})
+        assert response.status_code == status
+        assert key.key not in response.text
+    assert exposures(installation, key) == ("in_query", 1)
+
+
+def test_guesses_in_urls_count_against_the_address(tmp_path):
+    with installed(tmp_path, KEYTURN_FAILED_AUTHENTICATION_LIMIT="2/minute") as guarded:
+        statuses = [
+            guarded.http.post(f"/oauth/token?k={DEFAULT_API_KEY.generate('live')}").status_code
+            for _ in range(3)
+        ]
+        assert statuses == [400, 400, 429]
 
 
 def test_an_unknown_key_in_the_url_is_refused_alike(installation):

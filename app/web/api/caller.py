@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
@@ -16,6 +15,7 @@ from app.errors import Invalid, KeyRefused
 from app.oauth.credentials import FoundKey, FoundToken, counted
 from app.policy.limits import allowance
 from app.records import Actor, ApiKey, Origin
+from app.web.exposure import tell_owner
 from app.wiring import Services, services
 from keyturn.acting import Acting, acting
 from keyturn.bearer import read_credential
@@ -23,7 +23,6 @@ from keyturn.claims import meant_for
 from keyturn.errors import CredentialExposed, InvalidToken, Reason, RestrictionRefused
 from keyturn.exposure import credential_in_url
 from keyturn.scope import ScopeSet
-from keyturn.verify import is_token_shaped
 
 _UNCOUNTED = frozenset({"/v1/leases", "/v1/usage/reports"})
 """What APIs ask and report of those who use them takes nothing of their own limits: else they would
@@ -82,14 +81,7 @@ def _require_hidden(found: Services, origin: Origin) -> None:
         credential, reason = read_credential(authorization), Reason.INSECURE_TRANSPORT
     if credential is None:
         return
-    if not is_token_shaped(credential):
-        with suppress(InvalidToken):
-            key, digest = counted(
-                found.failures,
-                origin,
-                lambda before: found.credentials.api_key_of_any_standing(credential, before),
-            )
-            flag(found.store, key, digest, str(reason), origin)
+    tell_owner(found, credential, reason, origin)
     raise CredentialExposed(reason)
 
 
