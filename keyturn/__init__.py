@@ -53,6 +53,7 @@ from keyturn.errors import (
 from keyturn.guard import Admission, Guard
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
+from keyturn.links import LinkTokens
 from keyturn.masking import Masker, MaskingFilter
 from keyturn.principal import Principal
 from keyturn.profiles import PROFILES, Failure, present
@@ -98,6 +99,7 @@ __all__ = [
     "KeySource",
     "KeyTemplate",
     "KeyturnError",
+    "LinkTokens",
     "MalformedKey",
     "Masker",
     "MaskingFilter",

@@ -10,12 +10,12 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Blueprint, Flask, Response, g
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from examples.bookings import guard, routes
 from examples.bookings.policy import POLICY
 from examples.bookings.store import Conflict, Missing, Store
-from keyturn import DEFAULT_API_KEY, Guard, KeyTemplate, MaskingFilter, Verifier
+from keyturn import DEFAULT_API_KEY, Guard, KeyTemplate, MaskingFilter, RoutePolicy, Verifier
 from keyturn.flask import failure, protect, register_refusals
 from keyturn.limits.leases import LeasedLimits
 from keyturn.limits.local import LocalLimits
@@ -44,12 +44,14 @@ class Settings:
     max_staleness: timedelta = timedelta(seconds=15)
     key_templates: tuple[KeyTemplate, ...] = (DEFAULT_API_KEY,)
     profile: str = DEFAULT_PROFILE
+    environment: str | None = None
     rate_limits: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """ISSUER and AUDIENCE; CLIENT_ID and CLIENT_SECRET to take API keys too; MAX_STALENESS;
-        KEY_TEMPLATES and PROFILE, as the organization at the issuer has them; RATE_LIMITS.
+        KEY_TEMPLATES and PROFILE, as the organization at the issuer has them; ENVIRONMENT;
+        RATE_LIMITS.
         """
         try:
             return cls(
@@ -62,6 +64,7 @@ class Settings:
                     KeyTemplate.of(one) for one in json.loads(environ.get("KEY_TEMPLATES", "[{}]"))
                 ),
                 profile=environ.get("PROFILE", DEFAULT_PROFILE),
+                environment=environ.get("ENVIRONMENT"),
                 rate_limits=tuple(environ.get("RATE_LIMITS", "").split()),
             )
         except KeyError as missing:
@@ -70,7 +73,11 @@ class Settings:
             raise SystemExit(f"bookings: MAX_STALENESS or KEY_TEMPLATES: {error}") from None
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None,
+    blueprints: Sequence[Blueprint] = (routes.health, routes.v1, routes.people, routes.widget),
+    policy: RoutePolicy = POLICY,
+) -> Flask:
     """Without settings: those of the environment, and a log on stderr."""
     if settings is None:
         settings = Settings.from_env(os.environ)
@@ -89,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         client_secret=settings.client_secret,
         max_staleness=settings.max_staleness,
         key_templates=settings.key_templates,
+        environment=settings.environment,
     )
     app.before_request(begin)
     app.after_request(finish)
@@ -99,12 +107,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(ValidationError, invalid)
     app.register_error_handler(Missing, lambda error: failure(404, "not_found", str(error)))
     app.register_error_handler(Conflict, lambda error: failure(409, "conflict", str(error)))
-    for blueprint in (routes.health, routes.v1, routes.people, routes.widget):
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     # With credentials of its own, together with every other worker; else each for itself.
     limits = settings.rate_limits
     counting = LeasedLimits(verifier, *limits) if settings.client_id else LocalLimits(*limits)
-    protect(app, Guard(verifier, limits=counting), POLICY)
+    protect(app, Guard(verifier, limits=counting), policy)
     return app
 
 
