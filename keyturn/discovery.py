@@ -14,6 +14,7 @@ from keyturn import wire
 from keyturn.fetch import Fetch, FetchFailed, require_safe_url
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
 DEFAULT_LIFETIME = timedelta(hours=1)
 _RETRY_AFTER = 5.0
 
@@ -29,13 +30,23 @@ def metadata_url(issuer: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
+def openid_url(issuer: str) -> str:
+    """Where servers for OpenID Connect have it: behind the path (OpenID Connect Discovery §4).
+
+    >>> openid_url("https://example.com/tenant1")
+    'https://example.com/tenant1/.well-known/openid-configuration'
+    """
+    return issuer.rstrip("/") + OPENID
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What is used of the document."""
 
-    jwks_uri: str
+    jwks_uri: str | None
     introspection_endpoint: str | None
     token_endpoint: str | None
+    token_endpoint_auth_methods: tuple[str, ...]
 
     @classmethod
     def read(cls, body: bytes, issuer: str) -> Metadata:
@@ -46,9 +57,10 @@ class Metadata:
             if members.get("issuer") != issuer:
                 raise FetchFailed(detail=f"metadata of another issuer than {issuer}")
             return cls(
-                require_safe_url(wire.text(members, "jwks_uri"), "jwks_uri"),
+                _optional_url(members, "jwks_uri"),
                 _optional_url(members, "introspection_endpoint"),
                 _optional_url(members, "token_endpoint"),
+                wire.texts(members, "token_endpoint_auth_methods_supported"),
             )
         except (wire.Unreadable, ValueError) as error:
             detail = error.detail if isinstance(error, wire.Unreadable) else str(error)
@@ -81,22 +93,23 @@ class Discovery:
 
     def jwks_uri(self) -> str:
         """Where the keys are. Raises FetchFailed."""
-        return self._metadata().jwks_uri
+        return self._named(self.metadata().jwks_uri, "keys")
 
     def introspection_endpoint(self) -> str:
         """Where tokens and keys are asked about. Raises FetchFailed."""
-        return self._named(self._metadata().introspection_endpoint, "introspection")
+        return self._named(self.metadata().introspection_endpoint, "introspection endpoint")
 
     def token_endpoint(self) -> str:
-        """Where tokens are to be had. Raises FetchFailed."""
-        return self._named(self._metadata().token_endpoint, "token")
+        """Where tokens are issued. Raises FetchFailed."""
+        return self._named(self.metadata().token_endpoint, "token endpoint")
 
-    def _named(self, endpoint: str | None, what: str) -> str:
-        if endpoint is None:
-            raise FetchFailed(detail=f"{self._issuer} has no {what} endpoint")
-        return endpoint
+    def _named(self, url: str | None, what: str) -> str:
+        if url is None:
+            raise FetchFailed(detail=f"{self._issuer} has no {what}")
+        return url
 
-    def _metadata(self) -> Metadata:
+    def metadata(self) -> Metadata:
+        """All that is used of it. Raises FetchFailed."""
         held = self._held
         if held is not None and self._monotonic() < self._due_at:
             return held
@@ -116,6 +129,9 @@ class Discovery:
     def _ask(self) -> Metadata:
         url = metadata_url(self._issuer)
         answer = self._fetch.get(url)
+        if 400 <= answer.status < 500:
+            url = openid_url(self._issuer)
+            answer = self._fetch.get(url)
         if answer.status != 200:
             raise FetchFailed(detail=f"GET {url}: status {answer.status}")
         return Metadata.read(answer.body, self._issuer)

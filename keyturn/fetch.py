@@ -27,6 +27,9 @@ MAX_ANSWER = 256 * 1024
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 _MAX_RETRY_AFTER = 300
 
+Form = Mapping[str, str | list[str]]
+"""Parameters by name; a list is a parameter that is repeated."""
+
 
 class FetchFailed(KeyturnError):
     """The issuer could not be asked, or did not answer as it should; `detail` says how."""
@@ -110,7 +113,7 @@ class Fetch:
         """One GET. Raises FetchFailed."""
         return self._exchange("GET", url, dict(headers or {}))
 
-    def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    def post(self, url: str, form: Form, headers: Mapping[str, str]) -> Answer:
         """One POST of a form. Raises FetchFailed."""
         return self._exchange("POST", url, dict(headers), data=form)
 

@@ -142,16 +142,25 @@ class FakeIssuer:
 
     METADATA = "/.well-known/oauth-authorization-server"
     JWKS = "/.well-known/jwks.json"
+    OPENID = "/.well-known/openid-configuration"
     INTROSPECT = "/oauth/introspect"
+    TOKEN = "/oauth/token"
+    API = "/api"
+    """An API of whoever holds a token that is not in `refused`; it answers with that token."""
 
     def __init__(self) -> None:
         self.hits: Counter[str] = Counter()
         self.entered = threading.Event()
         self.instead: dict[str, Reply] = {}
+        self.first: dict[str, list[Reply]] = {}
+        """Answers to the next requests, before everything else."""
         self.keys: list[dict[str, Any]] = [jwk(EC_KEY, "k1")]
         self.jwks_headers: dict[str, str] = {"Cache-Control": "max-age=300", "ETag": '"v1"'}
         self.known: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
+        self.token_requests: list[tuple[str, dict[str, list[str]]]] = []
+        self.token_members: dict[str, Any] = {"token_type": "Bearer", "expires_in": 900}
+        self.refused: set[str] = set()
         self.seen_headers: list[dict[str, str]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -162,6 +171,7 @@ class FakeIssuer:
             "issuer": self.url,
             "jwks_uri": self.url + self.JWKS,
             "introspection_endpoint": self.url + self.INTROSPECT,
+            "token_endpoint": self.url + self.TOKEN,
         }
 
     def knows(self, key: str, **changes: Any) -> None:
@@ -189,6 +199,10 @@ class FakeIssuer:
         self.instead.clear()
 
     def _reply(self, path: str, headers: dict[str, str], form: dict[str, list[str]]) -> Reply:
+        if path == self.TOKEN:
+            self.token_requests.append((headers.get("authorization", ""), form))
+        if self.first.get(path):
+            return self.first[path].pop(0)
         if path in self.instead:
             return self.instead[path]
         if path == self.METADATA:
@@ -202,6 +216,12 @@ class FakeIssuer:
             named = [*form["token"], *form.get("organization", []), *form.get("mode", [])]
             known = self.known.get(" ".join(named), self.known.get(named[0], {"active": False}))
             return Reply(body=json.dumps(known).encode())
+        if path == self.TOKEN:
+            members = {"access_token": f"token_{self.hits[path]}", **self.token_members}
+            return Reply(body=json.dumps(members).encode())
+        if path == self.API:
+            shown = headers.get("authorization", "").removeprefix("Bearer ")
+            return Reply(401 if shown in self.refused else 200, shown.encode())
         return Reply(404)
 
     def _handler(issuer: FakeIssuer) -> type[BaseHTTPRequestHandler]:  # noqa: N805

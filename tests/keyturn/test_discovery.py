@@ -42,6 +42,30 @@ def test_where_metadata_is(issuer, url):
     assert metadata_url(issuer) == url
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_metadata_of_openid_connect_where_there_is_no_other(issuer, keys, status):
+    document = Reply(body=json.dumps(issuer.metadata()).encode())
+    issuer.instead = {METADATA: Reply(status), FakeIssuer.OPENID: document}
+    assert keys.get("k1")
+
+
+def test_an_issuer_that_is_down_is_not_asked_for_another_document(issuer, keys):
+    document = Reply(body=json.dumps(issuer.metadata()).encode())
+    issuer.instead = {METADATA: Reply(503), FakeIssuer.OPENID: document}
+    with pytest.raises(VerifierUnavailable):
+        keys.get("k1")
+    assert issuer.hits[FakeIssuer.OPENID] == 0
+
+
+def test_an_issuer_without_keys(issuer, keys):
+    document = issuer.metadata()
+    del document["jwks_uri"]
+    issuer.instead[METADATA] = Reply(body=json.dumps(document).encode())
+    with pytest.raises(VerifierUnavailable) as failed:
+        keys.get("k1")
+    assert "has no keys" in failed.value.detail
+
+
 def test_keys_are_found_by_metadata_which_is_remembered(issuer, keys, time):
     assert keys.get("k1")
     assert issuer.hits == {METADATA: 1, JWKS: 1}

@@ -36,6 +36,13 @@ def test_the_http_client_comes_when_something_is_asked():
     assert "httpx" not in modules
 
 
+def test_a_source_of_tokens_needs_no_other_client():
+    modules = loaded_by(
+        "from keyturn.client import TokenSource; TokenSource('https://a.example', 'c', 's')"
+    )
+    assert modules.isdisjoint({"httpx", "requests", "flask", "pytest"})
+
+
 def test_flask_comes_with_the_flask_module():
     assert "flask" in loaded_by("import keyturn.flask")
 

@@ -1,5 +1,6 @@
 """The library against the real server: the same bytes on both sides of the wire."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from jwt import get_unverified_header
 
 from app.errors import Conflict
 from keyturn import CredentialRefused, InsufficientScope, Verifier
+from keyturn.client import TokenRefused, TokenSource
 from tests.support.served import eventually
 
 API = "https://bookings.example"
@@ -95,3 +97,29 @@ def test_a_restricted_key_of_the_server(installation, verifier):
     with pytest.raises(CredentialRefused) as refused:
         verifier.verify(f"Bearer {made.key}", ip="198.51.100.7")
     assert refused.value.reason == "ip_not_allowed"
+
+
+def test_a_source_of_tokens_of_the_server(installation, server, verifier):
+    client = installation.client(["bookings:read", "bookings:write"])
+    source = TokenSource(server.url, *client, scope="bookings:read", resource=API)
+    principal = verifier.verify(f"Bearer {source.token()}")
+    assert (principal.client_id, str(principal.scopes)) == (client.client_id, "bookings:read")
+    assert asyncio.run(source.token_async()) == source.token()
+    with pytest.raises(TokenRefused) as refused:
+        source.token(scope="reports:read")
+    assert refused.value.error == "invalid_scope"
+    source.close()
+
+
+@pytest.mark.parametrize("method", [None, "client_secret_post"])
+def test_a_wrong_secret_of_a_source(installation, server, method):
+    client = installation.client(["bookings:read"])
+    right = TokenSource(server.url, *client, auth_method=method)
+    assert right.token()
+    wrong = TokenSource(server.url, client.client_id, client.client_secret + "x")
+    with pytest.raises(TokenRefused) as refused:
+        wrong.token()
+    assert (refused.value.status, refused.value.error) == (401, "invalid_client")
+    assert refused.value.error_description == "Client authentication failed"
+    for source in (right, wrong):
+        source.close()
