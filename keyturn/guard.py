@@ -13,6 +13,7 @@ from keyturn.limits.values import Usage
 from keyturn.principal import Principal
 from keyturn.restrictions import IPAddress
 from keyturn.routes import AUTHENTICATED, Route
+from keyturn.usage import LIMITED, REFUSED, SUCCESS, UsageReporter
 
 
 class Limits(Protocol):
@@ -41,9 +42,16 @@ class Guard:
     keyturn.errors.CredentialMissing: Authorization header is missing
     """
 
-    def __init__(self, verifier: Verifier, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        limits: Limits | None = None,
+        usage: UsageReporter | None = None,
+    ) -> None:
         self.verifier = verifier
         self._limits = limits
+        self._usage = usage
 
     def admit(
         self,
@@ -75,11 +83,23 @@ class Guard:
             mode=mode,
         )
         usages: tuple[Usage, ...] = ()
-        if self._limits is not None:
-            usages = self._limits.take(principal, route.route_class, route.cost)
+        outcome = LIMITED
         try:
+            if self._limits is not None:
+                usages = self._limits.take(principal, route.route_class, route.cost)
+            outcome = REFUSED
             route.needs.require_of(principal)
+            outcome = SUCCESS
         except InsufficientScope as refused:
             refused.usages = usages
             raise
+        finally:
+            if self._usage is not None:
+                self._usage.note(
+                    principal.client_id,
+                    outcome,
+                    route_class=route.route_class,
+                    scope=route.needs.asked_of(principal.scopes),
+                    ip=ip,
+                )
         return Admission(principal, usages)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 from keyturn.errors import InsufficientScope, InvalidScope
@@ -22,6 +22,12 @@ class Requirement:
     """
 
     alternatives: tuple[frozenset[str], ...]
+    _names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Written once, because each use is counted by it.
+        names = tuple(" ".join(sorted(one)) for one in self.alternatives)
+        object.__setattr__(self, "_names", names)
 
     def is_met_by(self, scopes: ScopeSet) -> bool:
         """Whether these scopes are enough; compared as strings, nothing is implied here."""
@@ -30,12 +36,19 @@ class Requirement:
     def require_of(self, principal: Principal) -> None:
         """Raises InsufficientScope, which names the first alternative, unless one is held."""
         if not self.is_met_by(principal.scopes):
-            needed = " ".join(sorted(self.alternatives[0]))
+            needed = self._names[0]
             detail = f"{principal.id!a} has {str(principal.scopes)!a}, needs {self}"
             raise InsufficientScope(needed, detail=detail)
 
     def __str__(self) -> str:
-        return " or ".join(" ".join(sorted(one)) for one in self.alternatives)
+        return " or ".join(self._names)
+
+    def asked_of(self, scopes: ScopeSet) -> str:
+        """The scopes of the alternative that they meet, or of the first one."""
+        for one, name in zip(self.alternatives, self._names, strict=True):
+            if one <= scopes.tokens:
+                return name
+        return self._names[0]
 
 
 def all_of(*parts: str | Requirement) -> Requirement:

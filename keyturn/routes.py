@@ -15,6 +15,7 @@ from keyturn.requirements import Requirement, all_of
 
 # Frameworks write a parameter as {id}, {path:path}, <id> or <int:id>. Its name says nothing here.
 _PARAMETER = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+_CLASS = re.compile(r"(?:[a-z0-9][a-z0-9._-]{0,31})?")
 _KEY = re.compile(r"([A-Z]+) (/.*)")
 
 
@@ -35,6 +36,10 @@ class Route:
     needs: Requirement | None
     route_class: str = ""
     cost: int = 1
+
+    def __post_init__(self) -> None:
+        if not _CLASS.fullmatch(self.route_class):
+            raise ValueError(f"route_class: {self.route_class!r} is no name of a class")
 
 
 PUBLIC = Route(None)

@@ -28,6 +28,7 @@ from keyturn.flask import failure, protect, register_refusals
 from keyturn.limits.leases import LeasedLimits
 from keyturn.limits.local import LocalLimits
 from keyturn.profiles import DEFAULT_PROFILE
+from keyturn.usage import UsageReporter
 
 REALM = "bookings"
 MAX_BODY = 64 * 1024
@@ -112,7 +113,8 @@ def create_app(
     # With credentials of its own, together with every other worker; else each for itself.
     limits = settings.rate_limits
     counting = LeasedLimits(verifier, *limits) if settings.client_id else LocalLimits(*limits)
-    protect(app, Guard(verifier, limits=counting), policy)
+    usage = UsageReporter(verifier) if settings.client_id else None
+    protect(app, Guard(verifier, limits=counting, usage=usage), policy)
     return app
 
 
