@@ -15,7 +15,7 @@ from keyturn import __version__
 
 ROOT = Path(__file__).parents[2]
 INFO = f"keyturn-{__version__}.dist-info"
-BUILT_FROM = ["keyturn", "app", "pyproject.toml", "setup.cfg", "LICENSE"]
+BUILT_FROM = ["keyturn", "pytest_keyturn.py", "app", "pyproject.toml", "setup.cfg", "LICENSE"]
 
 
 def installed(name):
@@ -56,7 +56,7 @@ def names(wheel):
 
 def test_it_holds_the_library_alone(names):
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"keyturn", INFO}
+    assert tops == {"keyturn", "pytest_keyturn.py", INFO}
     modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "keyturn").rglob("*.py")}
     assert modules <= set(names)
     assert "keyturn/py.typed" in names
@@ -92,3 +92,28 @@ def test_it_works_as_installed(wheel, tmp_path):
     path, reason = done.stdout.split()
     assert path.startswith(str(wheel))
     assert reason == "malformed"
+
+
+def test_its_fixtures_are_there_and_cost_nothing_to_others(wheel, tmp_path):
+    (tmp_path / "test_1_without.py").write_text(
+        "import sys\n\n\ndef test_not_loaded():\n    assert 'keyturn' not in sys.modules\n"
+    )
+    (tmp_path / "test_2_with.py").write_text(
+        "import pytest\n\n\n"
+        "def test_both(keyturn_issuer, keyturn_verifier, keyturn_token, keyturn_api_key):\n"
+        "    key = keyturn_api_key('a:read')\n"
+        "    for one in (key, keyturn_token('a:read', org='org_1')):\n"
+        "        keyturn_verifier.verify(f'Bearer {one}').require('a:read')\n"
+        "    keyturn_issuer.revoke(key)\n"
+        "    with pytest.raises(Exception, match='not valid'):\n"
+        "        keyturn_verifier.verify(f'Bearer {key}')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(wheel), "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
