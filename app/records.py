@@ -71,6 +71,8 @@ class ClientSecret:
     digest: bytes = field(repr=False)
     expires_at: float | None
     """Seconds since the epoch, because it is compared on every grant."""
+    status_claim: Mapping[str, Any] | None = None
+    """What the tokens say that are obtained with it (draft-ietf-oauth-status-list §6.2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +89,16 @@ class Client:
     token_ttl: timedelta | None
     status: str
     secrets: tuple[ClientSecret, ...] = field(repr=False)
+    status_claim: Mapping[str, Any] | None = None
+    """Of tokens that it obtains without a secret."""
+
+    def status_claim_of(self, credential: str | None) -> Mapping[str, Any] | None:
+        """What a token says of where it can be revoked: the place of the very secret that was
+        shown, for that is what leaks."""
+        for secret in self.secrets:
+            if secret.id == credential:
+                return secret.status_claim
+        return self.status_claim
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +125,8 @@ class ApiKey:
     """Its own, in place of the plan's."""
     is_exposed: bool = False
     """Seen where others could read it, and told to its owner."""
+    status_claim: Mapping[str, Any] | None = None
+    """Where verifiers learn that it has ended; also of the tokens that are obtained with it."""
 
     def restrictions_in(self, organization: Organization) -> Restrictions:
         """From where it may be used; ``organization`` is its own."""
@@ -212,5 +226,6 @@ class Change:
     """Something was changed: whoever holds it in memory lets it go."""
 
     kind: str
-    """``client``, ``api_key``, ``organization``, ``signing_key`` or ``revoked_token``."""
+    """``client``, ``api_key``, ``organization``, ``signing_key``, ``status_list`` or
+    ``revoked_token``."""
     id: str

@@ -154,6 +154,16 @@ class Settings:
         "The longest life a client may have set, in seconds; a replaced signing key stays "
         "published this long.",
     )
+    status_list_ttl: timedelta = _knob(
+        timedelta(seconds=5),
+        _seconds(1, 3600),
+        "How often verifiers should ask for a status list again (`ttl`), in seconds.",
+    )
+    status_list_life: timedelta = _knob(
+        timedelta(seconds=900),
+        _seconds(30, 86400),
+        "How long verifiers may go by a status list while we are away (`exp`), in seconds.",
+    )
     token_type: str = _knob(
         "Bearer", _one_of("Bearer", "bearer"), "How `token_type` is spelt in answers."
     )
@@ -328,6 +338,8 @@ class Settings:
         settings = cls(**values)
         if settings.token_ttl > settings.max_token_ttl:
             raise StartRefused(f"{PREFIX}TOKEN_TTL: must not exceed {PREFIX}MAX_TOKEN_TTL")
+        if settings.status_list_life < 3 * settings.status_list_ttl:
+            raise StartRefused(f"{PREFIX}STATUS_LIST_LIFE: three times {PREFIX}STATUS_LIST_TTL")
         return settings
 
 

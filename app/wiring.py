@@ -42,13 +42,15 @@ from app.storage.feed import Feed
 from app.storage.journal import Journal
 from app.storage.schema import require_current
 from app.storage.shipping import Shipper
+from app.storage.statuses import STATUS_LIST
 from app.storage.store import Store
 from app.tokens.checkpoints import Checkpoints
 from app.tokens.issuer import Issuer
 from app.tokens.journal import TokenJournal
 from app.tokens.keyring import Keyring
 from app.tokens.retention import Retention
-from app.tokens.upkeep import SCHEDULE, Upkeep
+from app.tokens.status_lists import StatusLists
+from app.tokens.upkeep import SCHEDULE, Upkeep, keep_status_lists
 
 GRANTS = (
     ClientCredentials,  # RFC 6749 §4.4
@@ -73,6 +75,7 @@ class Services:
     feed: Feed
     directory: Directory
     keyring: Keyring
+    status_lists: StatusLists
     journal: Journal
     shipper: Shipper
     upkeep: Upkeep
@@ -116,6 +119,7 @@ def wire(settings: Settings, engine: Any) -> Services:
     feed = Feed(store, settings)
     directory = Directory(store, feed, settings)
     keyring = Keyring(store, master_key, settings, random_bytes)
+    status_lists = StatusLists(store, feed, keyring, settings)
     checkpoints = Checkpoints(store, keyring, settings)
     feed.deliver_to(
         {
@@ -124,8 +128,9 @@ def wire(settings: Settings, engine: Any) -> Services:
             "organization": directory.drop_organization,
             "revoked_token": directory.note_revoked,
             "signing_key": keyring.drop,
+            STATUS_LIST: status_lists.drop,
         },
-        reset=(directory.drop_everything, keyring.drop),
+        reset=(directory.drop_everything, keyring.drop, status_lists.drop_everything),
     )
     file = Journal(
         settings.journal_dir,
@@ -138,7 +143,7 @@ def wire(settings: Settings, engine: Any) -> Services:
     limiter = Limiter(counter)
     failures = Failures(limiter, settings.failed_authentication_limit)
     client_auth = ClientAuthentication(CLIENT_AUTH_METHODS, directory, failures)
-    credentials = Credentials(settings, directory, keyring, clock)
+    credentials = Credentials(settings, directory, keyring, status_lists, clock)
     acting = ActingForOthers(directory, journal)
     server = TokenServer(
         settings,
@@ -173,7 +178,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             Retention(store, settings, SCHEDULE).apply_due,
             lambda: schedule.write_down_ends(store),
         ),
-        hourly=(lambda: schedule.keep_policies(store),),
+        hourly=(lambda: schedule.keep_policies(store), lambda: keep_status_lists(store)),
     )
     desk = Desk(
         store=store,
@@ -192,6 +197,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         feed=feed,
         directory=directory,
         keyring=keyring,
+        status_lists=status_lists,
         journal=file,
         shipper=shipper,
         upkeep=upkeep,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from keyturn.acting import ACT_AS_ORGANIZATION, Acting, acting
@@ -34,10 +35,21 @@ from keyturn.introspect import Introspection, Introspector
 from keyturn.issuer import SCOPE, IssuerApi
 from keyturn.jwk import DEFAULT_ALGORITHMS
 from keyturn.jwks import JwksUrl, KeySource
+from keyturn.jws import SignatureCheck
 from keyturn.principal import Principal
 from keyturn.restrictions import IPAddress
+from keyturn.results import Memory
+from keyturn.status_list import TYPE
+from keyturn.statuses import DEFAULT_INTERVAL, Statuses
 from keyturn.verdicts import DEFAULT_MAX_STALENESS, Verdicts
-from keyturn.verify import DEFAULT_LEEWAY, MAX_TOKEN_LENGTH, TokenVerifier, is_token_shaped
+from keyturn.verify import (
+    DEFAULT_LEEWAY,
+    MAX_TOKEN_LENGTH,
+    TokenVerifier,
+    is_token_shaped,
+    seconds_of,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -79,9 +91,11 @@ class Verifier:
         jwks_uri: str | None = None,
         introspection_endpoint: str | None = None,
         keys: KeySource | None = None,
+        status_interval: timedelta | None = DEFAULT_INTERVAL,
+        accept_unknown_status: bool = False,
         timeout: timedelta = DEFAULT_TIMEOUT,
         http_client: httpx.Client | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Only `issuer` and `audience` are required. Raises ValueError for settings that cannot be.
@@ -98,6 +112,10 @@ class Verifier:
             header, as servers do.
         jwks_uri, introspection_endpoint: where to ask, if not where the issuer's metadata says.
         keys: where verification keys come from, if not from the issuer.
+        status_interval: how often to look whether tokens and keys have been revoked, where they
+            name a status list; None: never.
+        accept_unknown_status: take such a token although nobody can say whether it was revoked: its
+            list could not be had, and the one that was had is over. Otherwise that is a 503.
         """
         require_safe_url(issuer, "issuer")
         if "?" in issuer:
@@ -113,21 +131,33 @@ class Verifier:
         self._clock = clock
         self._fetch = Fetch(timeout, http_client)
         discovery = Discovery(issuer, self._fetch, monotonic=monotonic)
+        keys = keys or JwksUrl(
+            jwks_uri or discovery.jwks_uri,
+            algorithms=algorithms,
+            fetch=self._fetch,
+            monotonic=monotonic,
+        )
         self._tokens = TokenVerifier(
             issuer=issuer,
             audience=audience,
-            keys=keys
-            or JwksUrl(
-                jwks_uri or discovery.jwks_uri,
-                algorithms=algorithms,
-                fetch=self._fetch,
-                monotonic=monotonic,
-            ),
+            keys=keys,
             algorithms=algorithms,
             leeway=leeway,
             clock=clock,
         )
         self.issuer_api: IssuerApi | None = None
+        now = seconds_of(clock)
+        self._statuses: Statuses | None = None
+        if status_interval is not None:
+            self._statuses = Statuses(
+                SignatureCheck(keys, algorithms, (TYPE,)),
+                self._fetch,
+                issuer,
+                interval=status_interval,
+                accept_unknown=accept_unknown_status,
+                now=now,
+                monotonic=monotonic,
+            )
         self._introspector: Introspector | None = None
         self._told: frozenset[bytes] = frozenset()
         self._verdicts: Verdicts | None = None
@@ -156,6 +186,7 @@ class Verifier:
                 patience=2 * timeout,
                 monotonic=monotonic,
             )
+        self._memory = Memory(self._tokens, self._verdicts, self._statuses, self._check_place, now)
 
     def verify(
         self,
@@ -182,23 +213,27 @@ class Verifier:
         exposed = credential_in_url(url, self._templates) if url else None
         if exposed is not None:
             self._exposed(exposed, Reason.IN_QUERY)
-        credential = read_credential(authorization)
-        if is_secure is False:
-            self._exposed(credential, Reason.INSECURE_TRANSPORT)
-        if is_token_shaped(credential):
-            principal = self._of_token(credential)
-        else:
-            principal = self._of_key(credential, ip, origin)
+        principal = None if is_secure is False else self._memory.recall(authorization, ip, origin)
+        if principal is None:
+            credential = read_credential(authorization)
+            if is_secure is False:
+                self._exposed(credential, Reason.INSECURE_TRANSPORT)
+            if is_token_shaped(credential):
+                principal = self._of_token(credential)
+            else:
+                principal = self._of_key(credential, ip, origin)
         if ACT_AS_ORGANIZATION in principal.scopes.tokens:
             said = acting(principal.scopes.tokens, organization, mode, origin)
             if said is not None:
-                principal = self._for_another(credential, principal, said)
+                principal = self._for_another(read_credential(authorization), principal, said)
         if required_scope:
             principal.require(*required_scope.split(" "))
         return principal
 
     def close(self) -> None:
-        """Close the connections to the issuer."""
+        """Close the connections to the issuer, and end the thread that looks at status lists."""
+        if self._statuses is not None:
+            self._statuses.close()
         self._fetch.close()
 
     def _exposed(self, credential: str, reason: Reason) -> NoReturn:
@@ -216,12 +251,12 @@ class Verifier:
                     self._introspector.ask(credential, exposed=str(reason))
 
     def _of_token(self, token: str) -> Principal:
-        claims = self._tokens.verify(token)
+        claims, key = self._tokens.verify_by(token)
         if claims.cnf is not None:
             # Bound to a key or a certificate that a bearer does not show: it may be a stolen one.
             raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{claims.jti!a} is bound")
         self._require_environment(claims.env)
-        return Principal(
+        principal = Principal(
             "api_key" if claims.raw.get("credential") == "api_key" else "client",
             claims.sub,
             claims.client_id,
@@ -230,8 +265,11 @@ class Verifier:
             claims.scope,
             datetime.fromtimestamp(claims.exp, UTC),
             claims.aud,
-            claims.raw,
+            # Shared by all who present it: what one request could change, others would read.
+            MappingProxyType(claims.raw),
         )
+        self._memory.keep_token(token, principal, claims, key)
+        return principal
 
     def _of_key(self, key: str, ip: str | IPAddress | None, origin: str | None) -> Principal:
         written = self._read_key(key)
@@ -241,15 +279,7 @@ class Verifier:
         if isinstance(found, Reason):
             raise InvalidToken(found)
         self._check_key(found, written)
-        # A publishable key is for browsers, and those send their origin.
-        server = self._allow_missing_origin and found.raw.get("kind") != "publishable"
-        try:
-            found.restrictions.check(ip, origin, allow_missing_origin=server)
-        except RestrictionRefused as refused:
-            if refused.reason is Reason.SERVER_ONLY:
-                self._tell(key, refused.reason)
-            raise
-        return Principal(
+        principal = Principal(
             "api_key",
             found.client_id,
             found.client_id,
@@ -258,9 +288,24 @@ class Verifier:
             found.scope,
             datetime.fromtimestamp(found.exp, UTC) if found.exp is not None else None,
             found.aud,
-            found.raw,
+            MappingProxyType(found.raw),
             found.rate_limits,
         )
+        self._memory.keep_key(key, principal, found)
+        self._check_place(key, found, ip, origin)
+        return principal
+
+    def _check_place(
+        self, key: str, found: Introspection, ip: str | IPAddress | None, origin: str | None
+    ) -> None:
+        # A publishable key is for browsers, and those send their origin.
+        server = self._allow_missing_origin and found.raw.get("kind") != "publishable"
+        try:
+            found.restrictions.check(ip, origin, allow_missing_origin=server)
+        except RestrictionRefused as refused:
+            if refused.reason is Reason.SERVER_ONLY:
+                self._tell(key, refused.reason)
+            raise
 
     def _for_another(self, credential: str, principal: Principal, said: Acting) -> Principal:
         """Who it is in that organization, where it has no right more than by itself."""
@@ -282,7 +327,7 @@ class Verifier:
             organization=found.org,
             environment=found.env,
             scopes=principal.scopes.narrowed_to(found.scope),
-            claims=found.raw,
+            claims=MappingProxyType(found.raw),
             acts_from=principal.organization,
         )
 

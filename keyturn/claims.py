@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from keyturn import wire
 from keyturn.errors import InvalidScope, InvalidToken, Reason
@@ -50,8 +49,8 @@ def meant_for(aud: Iterable[str], audiences: Audiences) -> bool:
     return isinstance(audiences, AnyAudience) or not audiences.isdisjoint(aud)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessTokenClaims:
+# A tuple, not a dataclass: a frozen one takes two microseconds longer to make, on every request.
+class AccessTokenClaims(NamedTuple):
     """The claims of one access token; instants are NumericDates, as on the wire.
 
     All of RFC 9068 §2.2 is required: `iss sub aud exp iat jti client_id`. `raw` holds every claim.
@@ -80,7 +79,10 @@ class AccessTokenClaims:
     env: str | None
     status: Mapping[str, Any] | None
     cnf: Mapping[str, Any] | None
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"AccessTokenClaims(jti={self.jti!r}, client_id={self.client_id!r}, exp={self.exp})"
 
     @classmethod
     def read(cls, payload: bytes) -> AccessTokenClaims:
@@ -115,11 +117,16 @@ class AccessTokenClaims:
         Raises InvalidToken. `leeway` is for clocks that disagree, on both ends of the token's life.
         `iat` is not compared with the clock: not before when, is what `nbf` says.
         """
+        self.check_at(now.timestamp(), issuer, audiences, leeway.total_seconds())
+
+    def check_at(
+        self, seconds: float, issuer: str, audiences: Audiences, slack: float = 0.0
+    ) -> None:
+        """The same by the clock's seconds since 1970."""
         if self.iss != issuer:
             raise InvalidToken(Reason.WRONG_ISSUER, detail=f"issued by {self.iss!a}")
         if not meant_for(self.aud, audiences):
             raise InvalidToken(Reason.WRONG_AUDIENCE, detail=f"meant for {self.aud!a}")
-        seconds, slack = now.timestamp(), leeway.total_seconds()
         if seconds >= self.exp + slack:  # "on or after which" (RFC 7519 §4.1.4)
             raise InvalidToken(Reason.EXPIRED, detail=f"{self.jti!a} expired at {self.exp}")
         if self.nbf is not None and seconds < self.nbf - slack:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER = 256 * 1024
-"""Bytes of an answer that are read."""
+"""Bytes of an answer that are read, unless said otherwise."""
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 _MAX_RETRY_AFTER = 300
 
@@ -109,9 +109,11 @@ class Fetch:
         self._lock = threading.Lock()
         self._own: dict[tuple[int, bool], httpx.Client] = {}
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """One GET. Raises FetchFailed."""
-        return self._exchange("GET", url, dict(headers or {}))
+    def get(
+        self, url: str, headers: Mapping[str, str] | None = None, limit: int = MAX_ANSWER
+    ) -> Answer:
+        """One GET of at most `limit` bytes. Raises FetchFailed."""
+        return self._exchange("GET", url, dict(headers or {}), limit)
 
     def post(self, url: str, form: Form, headers: Mapping[str, str]) -> Answer:
         """One POST of a form. Raises FetchFailed."""
@@ -128,13 +130,15 @@ class Fetch:
         for client in clients.values():
             client.close()
 
-    def _exchange(self, method: str, url: str, headers: dict[str, str], **body: Any) -> Answer:
+    def _exchange(
+        self, method: str, url: str, headers: dict[str, str], limit: int = MAX_ANSWER, **body: Any
+    ) -> Answer:
         import httpx
 
         try:
             require_safe_url(url)
             # identity: a few bytes of gzip would otherwise become any number of them in memory.
-            headers |= {"accept": "application/json", "accept-encoding": "identity"}
+            headers = {"accept": "application/json", **headers, "accept-encoding": "identity"}
             deadline = time.monotonic() + self.timeout
             with self._client(url).stream(
                 method,
@@ -144,21 +148,21 @@ class Fetch:
                 follow_redirects=False,
                 **body,
             ) as response:
-                content = self._body(response, deadline)
+                content = self._body(response, deadline, limit)
                 return Answer(response.status_code, content, response.headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             # Not str(error): it may quote what was sent.
             raise FetchFailed(detail=f"{method} {url}: {type(error).__name__}") from None
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+    def _body(self, response: httpx.Response, deadline: float, limit: int) -> bytes:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise FetchFailed(detail=f"{response.url}: compressed answer")
         body = bytearray()
         # As it arrives: chunks of a given size would be waited for.
         for chunk in response.iter_raw():
             body += chunk
-            if len(body) > MAX_ANSWER:
-                raise FetchFailed(detail=f"{response.url}: more than {MAX_ANSWER} bytes")
+            if len(body) > limit:
+                raise FetchFailed(detail=f"{response.url}: more than {limit} bytes")
             # The client's timeout is for one read: a server that drips could go on for hours.
             if time.monotonic() > deadline:
                 raise FetchFailed(detail=f"{response.url}: not complete in {self.timeout} s")

@@ -83,6 +83,17 @@ class Verdicts:
         self._inactive = _Remembered(MAX_INACTIVE)
         self._asked: dict[bytes, Future[Verdict]] = {}
 
+    def known(self, digest: bytes) -> tuple[Verdict, float] | None:
+        """What is remembered of an active key with this SHA-256, and when it was asked for."""
+        with self._lock:
+            entry = self._active.get(digest, self._monotonic())
+        return None if entry is None else (entry[0], entry[1] - self._ttl)
+
+    def drop(self, digest: bytes) -> None:
+        """Forget what was said of a key: something newer is known."""
+        with self._lock:
+            self._active.drop(digest)
+
     def on(self, key: str, acting: Acting | None = None) -> Verdict:
         """What the issuer says of this key. Raises VerifierUnavailable.
 

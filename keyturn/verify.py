@@ -5,28 +5,22 @@ Free of HTTP: keys come from a KeySource.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from keyturn import wire
 from keyturn.claims import AccessTokenClaims, AnyAudience, accepted_audiences
 from keyturn.errors import InvalidToken, Reason
-from keyturn.jwk import DEFAULT_ALGORITHMS, MAX_KID_LENGTH, supported
+from keyturn.jwk import DEFAULT_ALGORITHMS, VerificationKey
 from keyturn.jwks import KeySource
+from keyturn.jws import SignatureCheck
 
 MAX_TOKEN_LENGTH = 16 * 1024
 """Characters of a token that are looked at; a longer one is refused unread."""
 DEFAULT_LEEWAY = timedelta(seconds=10)
 MAX_LEEWAY = timedelta(minutes=5)
 
-_TYPES = frozenset({"at+jwt", "application/at+jwt"})
-# Refused by their mere presence. crit: we implement no extension (RFC 7515 §4.1.11). b64: forbidden
-# in a JWT (RFC 7797 §7). zip, enc: JWE. The others name or hold a key: ours is never chosen by the
-# token.
-_REFUSED = frozenset({"crit", "b64", "zip", "enc", "jwk", "jku", "x5c", "x5u"})
-# Headers differ by key only. Those that a signature has confirmed need not be parsed again.
-_MAX_HEADERS = 64
+_TYPES = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068 §4
 
 
 def is_token_shaped(credential: str) -> bool:
@@ -38,10 +32,14 @@ def is_token_shaped(credential: str) -> bool:
     return credential.count(".") == 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    alg: str
-    kid: str
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def seconds_of(clock: Callable[[], datetime]) -> Callable[[], float]:
+    """The same clock in seconds since 1970; the usual one without a datetime in between."""
+    return time.time if clock is utc_now else lambda: clock().timestamp()
 
 
 class TokenVerifier:
@@ -66,7 +64,7 @@ class TokenVerifier:
         keys: KeySource,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         leeway: timedelta = DEFAULT_LEEWAY,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """`audience`: one or all names of this API. Raises ValueError for bad settings."""
         if not issuer:
@@ -75,56 +73,29 @@ class TokenVerifier:
             raise ValueError(f"leeway: from 0 to {MAX_LEEWAY}")
         self.issuer = issuer
         self.audiences = accepted_audiences(audience)
-        self._keys = keys
-        self._algorithms = frozenset(supported(algorithms))
-        self._leeway = leeway
-        self._clock = clock
-        self._headers: dict[bytes, _Header] = {}
+        self._check = SignatureCheck(keys, algorithms, _TYPES)
+        self._leeway = leeway.total_seconds()
+        self._now = seconds_of(clock)
 
     def verify(self, token: str) -> AccessTokenClaims:
         """The claims of a token that is genuine, of this issuer, for this audience and in its time.
 
-        Raises InvalidToken, or VerifierUnavailable when the keys cannot be had. A `cnf` claim is
-        not checked here: whoever accepts bound tokens must see the proof of possession.
+        Raises InvalidToken, or VerifierUnavailable when the keys cannot be had. Not checked here: a
+        `cnf` claim, for whoever accepts bound tokens must see the proof of possession; and a
+        `status` claim, which says where to find out whether the token has been revoked.
         """
-        # The order matters: length before any work, the form before any decoding, the header's
-        # claims about itself before a key is asked for, the signature before the payload is parsed.
+        return self.verify_by(token)[0]
+
+    def verify_by(self, token: str) -> tuple[AccessTokenClaims, VerificationKey]:
+        """The same, and the key that has signed it."""
+        # Length before any work, and the payload is not parsed before its signature is checked.
         if len(token) > MAX_TOKEN_LENGTH:
             raise InvalidToken(Reason.TOO_LARGE, detail=f"{len(token)} characters")
-        try:
-            signed, _, signature = token.encode("ascii").rpartition(b".")
-            protected, dot, payload = signed.partition(b".")
-            if not dot or b"." in payload:  # a JWE has five parts
-                raise InvalidToken(Reason.MALFORMED, detail="not three parts")
-            header = self._headers.get(protected) or self._read_header(protected)
-            key = self._keys.get(header.kid)
-            if key is None:
-                raise InvalidToken(Reason.UNKNOWN_KEY, detail=f"kid {header.kid!a}")
-            # The key decides, and the header must agree: alg of the header, of the key, and ours.
-            if key.alg != header.alg:
-                raise InvalidToken(Reason.UNSUPPORTED_ALGORITHM, detail=f"{header.alg!a} for {key}")
-            if not key.verify(signed, wire.base64url(signature)):
-                raise InvalidToken(Reason.BAD_SIGNATURE, detail=f"kid {header.kid!a}")
-            if protected not in self._headers and len(self._headers) < _MAX_HEADERS:
-                self._headers[protected] = header
-            claims = AccessTokenClaims.read(wire.base64url(payload))
-        except (wire.Unreadable, UnicodeEncodeError) as error:
-            detail = getattr(error, "detail", "not ASCII")
-            raise InvalidToken(Reason.MALFORMED, detail=detail) from None
-        claims.check(self.issuer, self.audiences, self._clock(), self._leeway)
-        return claims
+        payload, key = self._check.payload(token)
+        claims = AccessTokenClaims.read(payload)
+        claims.check_at(self._now(), self.issuer, self.audiences, self._leeway)
+        return claims, key
 
-    def _read_header(self, protected: bytes) -> _Header:
-        members = wire.json_object(wire.base64url(protected))
-        if not _REFUSED.isdisjoint(members):
-            names = sorted(_REFUSED & members.keys())
-            raise InvalidToken(Reason.MALFORMED, detail=f"header names {', '.join(names)}")
-        alg, typ, kid = (wire.text(members, name) for name in ("alg", "typ", "kid"))
-        if alg not in self._algorithms:
-            raise InvalidToken(Reason.UNSUPPORTED_ALGORITHM, detail=f"alg {alg!a}")
-        # RFC 9068 §4: an ID token or any other JWT of this issuer is not an access token.
-        if typ.lower() not in _TYPES:
-            raise InvalidToken(Reason.WRONG_TYPE, detail=f"typ {typ!a}")
-        if len(kid) > MAX_KID_LENGTH:
-            raise InvalidToken(Reason.MALFORMED, detail="kid is very long")
-        return _Header(alg, kid)
+    def is_current(self, key: VerificationKey) -> bool:
+        """Whether the issuer still has this very key. Raises VerifierUnavailable."""
+        return self._check.is_current(key)

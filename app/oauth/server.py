@@ -23,9 +23,9 @@ from app.policy.limits import Limiter
 from app.records import Client, Decision
 from app.settings import Settings
 from app.storage.directory import Directory
-from app.storage.memory import Recent
 from app.tokens.issuer import Issuer
 from app.tokens.journal import TokenJournal
+from keyturn.recent import Recent
 
 MEMORABLE = 512
 """Longer questions are answered anew each time, so that the memory of answers stays small."""

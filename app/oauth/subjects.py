@@ -71,4 +71,5 @@ class Subjects:
             token_ttl=ttl,
             status=ACTIVE,
             secrets=(),
+            status_claim=key.status_claim,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -21,7 +21,6 @@ from app.observe.tally import HitRate
 from app.records import DENY, ApiKey, Client, ClientSecret, Organization
 from app.settings import Settings
 from app.storage.feed import Feed
-from app.storage.memory import Recent
 from app.storage.models import (
     ApiKeyRow,
     ClientRow,
@@ -31,12 +30,16 @@ from app.storage.models import (
     ResourceRow,
     RevokedTokenRow,
     ScopeRow,
+    StatusEntryRow,
 )
 from app.storage.organizations import assembled
+from app.storage.statuses import status_list_uri
 from app.storage.store import Store
 from keyturn.apikey import KeyTemplate
 from keyturn.limits.values import RateLimits
+from keyturn.recent import Recent
 from keyturn.scope import Grant, ScopeSet
+from keyturn.status_list import StatusReference
 
 V = TypeVar("V")
 
@@ -62,6 +65,7 @@ class Directory:
         self._revoked: dict[str, float] | None = None
         self._templates: _Templates | None = None
         self._key_prefix = settings.key_prefix
+        self._issuer = settings.issuer
         self._max_token_ttl = settings.max_token_ttl.total_seconds()
         self.client_lookups, self.key_lookups = HitRate(), HitRate()
         self._generation = 0
@@ -201,15 +205,21 @@ class Directory:
             token_ttl=None if row.token_ttl is None else timedelta(seconds=row.token_ttl),
             status=row.status,
             secrets=tuple(
-                ClientSecret(s.id, bytes(s.digest), s.expires_at and s.expires_at.timestamp())
+                ClientSecret(
+                    s.id,
+                    bytes(s.digest),
+                    s.expires_at and s.expires_at.timestamp(),
+                    status_claim(self._issuer, s),
+                )
                 for s in secrets
             ),
+            status_claim=status_claim(self._issuer, row),
         )
 
     def _load_api_key(self, digest: bytes) -> ApiKey | None:
         with self._store.connect() as connection:
             row = connection.execute(_API_KEY, {"digest": digest}).one_or_none()
-        return None if row is None else api_key_record(row)
+        return None if row is None else api_key_record(row, status_claim(self._issuer, row))
 
     def _load_organization(self, organization_id: str) -> Organization | None:
         bound = {"organization_id": organization_id}
@@ -261,7 +271,14 @@ class Directory:
                 self._revoked.pop(jti, None)
 
 
-def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
+def status_claim(issuer: str, row: Row[Any]) -> Mapping[str, Any] | None:
+    """Where verifiers find out about a credential, as tokens say it; None while it has no place."""
+    if row.list_number is None:
+        return None
+    return StatusReference(status_list_uri(issuer, row.list_number), row.position).claim
+
+
+def api_key_record(row: Row[Any] | ApiKeyRow, claim: Mapping[str, Any] | None = None) -> ApiKey:
     """An API key's row as the record that requests see."""
     return ApiKey(
         id=row.id,
@@ -279,6 +296,7 @@ def api_key_record(row: Row[Any] | ApiKeyRow) -> ApiKey:
         browser_origin=row.browser_origin,
         rate_limits=RateLimits.of(row.rate_limits),
         is_exposed=row.exposed_at is not None,
+        status_claim=claim,
     )
 
 
@@ -287,14 +305,19 @@ def _statements() -> tuple[Any, ...]:
 
     client, secret, key = ClientRow.__table__, ClientSecretRow.__table__, ApiKeyRow.__table__
     organization, scope = OrganizationRow.__table__, ScopeRow.__table__
-    plan = PlanRow.__table__
+    plan, entry = PlanRow.__table__, StatusEntryRow.__table__
     resource, revoked = ResourceRow.__table__, RevokedTokenRow.__table__
+
+    def placed(credential: Any, subject_id: Any) -> Any:
+        place = select(credential, entry.c.list_number, entry.c.position)
+        return place.outerjoin(entry, entry.c.subject_id == subject_id)
+
     return (
-        select(client).where(client.c.client_id == bindparam("client_id")),
-        select(secret)
+        placed(client, client.c.client_id).where(client.c.client_id == bindparam("client_id")),
+        placed(secret, secret.c.id)
         .where(secret.c.client_id == bindparam("client_id"), secret.c.revoked_at.is_(None))
         .order_by(secret.c.id.desc()),
-        select(key).where(key.c.digest == bindparam("digest")),
+        placed(key, key.c.id).where(key.c.digest == bindparam("digest")),
         select(key.c.digest).where(key.c.id == bindparam("key_id")),
         select(organization, plan.c.rate_limits.label("plan_limits"))
         .outerjoin(plan, plan.c.id == organization.c.plan_id)

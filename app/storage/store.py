@@ -24,7 +24,7 @@ from app.errors import Conflict, Contended, Unavailable
 from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
-from app.storage import chain
+from app.storage import chain, statuses
 from app.storage.models import ChangeRow, FeedHeadRow
 
 log = logging.getLogger(__name__)
@@ -137,6 +137,7 @@ class Store:
                 work = Transaction(session, actor, self.clock)
                 yield work
                 session.flush()
+                work.changes += statuses.settle(session, work.changes, work.now)
                 work._write_ledger()
             for listener in self._listeners if work.changes else ():
                 listener(work.changes)

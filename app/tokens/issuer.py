@@ -53,6 +53,9 @@ class Issuer:
         if actor_type != "client":
             # Whose it is, for whoever verifies it offline; introspection calls it the same.
             claims["credential"] = actor_type
+        status = client.status_claim_of(secret_id)
+        if status is not None:
+            claims["status"] = status
         token = self._keyring.signer.sign(orjson.dumps(claims))
         details = {
             "secret_id": secret_id,

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from app.errors import Conflict, Unavailable
 from app.records import Actor
+from app.storage import statuses
 from app.storage.directory import Directory
 from app.storage.revocations import forget_expired
 from app.storage.store import Store
@@ -33,6 +34,13 @@ SCHEDULE = Actor(
     is_operator=True,
     scopes=ScopeSet(frozenset()),
 )
+
+
+def keep_status_lists(store: Store) -> None:
+    """Free what nobody asks about any more, and do what older nodes leave undone."""
+    with store.transaction(SCHEDULE) as work:
+        statuses.forget_ended(work)
+        statuses.catch_up(work)
 
 
 class Upkeep:

@@ -14,7 +14,7 @@ from app.oauth import metadata as paths
 from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import BEGAN, REQUEST_ID
 from app.observe.tracing import ROUTE, traced
-from app.web import api, dashboard, leaks, metrics, problems, well_known
+from app.web import api, dashboard, leaks, metrics, problems, status_lists, well_known
 from app.web.exposure import tell_of_url
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
@@ -31,6 +31,7 @@ def mount(app: OpenAPI) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.url_map.merge_slashes = False  # another spelling of a path is another path, no redirect
     app.register_blueprint(well_known.blueprint)
+    app.register_blueprint(status_lists.blueprint)
     app.register_blueprint(metrics.blueprint)
     app.register_blueprint(leaks.blueprint)
     app.register_blueprint(dashboard.blueprint)

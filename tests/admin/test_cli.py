@@ -43,7 +43,7 @@ def test_a_client_from_creation_to_deletion(flask, installation):
     second = flask.json("client", "rotate-secret", client_id, "--grace", "0", "--note", "laptop")
     assert second["client_secret"].startswith("kts_live_")
     listed = flask.json("client", "secrets", client_id)["data"]
-    assert [secret["status"] for secret in listed] == ["active", "expired"]
+    assert [secret["status"] for secret in listed] == ["active", "revoked"]
     flask.ok("client", "remove-secret", client_id, second["id"])
     assert flask.json("client", "disable", client_id)["status"] == "disabled"
     assert flask.json("client", "enable", client_id)["status"] == "active"

@@ -149,7 +149,7 @@ def test_a_new_secret_lets_the_others_live_for_the_grace(tenant):
     last = add(grace_seconds=0)
     found = secrets(tenant, client_id)
     assert {id for id, secret in found.items() if secret.status == "active"} == {last.id}
-    assert found[third.id].status == "expired"
+    assert found[third.id].status == "revoked"
 
 
 def test_ending_a_secret_is_idempotent(house, tenant):

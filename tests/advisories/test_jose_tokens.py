@@ -321,7 +321,7 @@ def test_nothing_of_one_token_answers_for_another():
     with pytest.raises(InvalidToken) as caught:
         verifier.verify(mixed)
     assert caught.value.reason == "bad_signature"
-    assert len(verifier._headers) == 1
+    assert len(verifier._check._headers) == 1
 
 
 def test_headers_of_forged_tokens_are_not_remembered():
@@ -330,7 +330,7 @@ def test_headers_of_forged_tokens_are_not_remembered():
         forged = jws(header(n=n), claims(), lambda m: ES256.sign(m, OTHER_EC_KEY))
         with pytest.raises(InvalidToken):
             verifier.verify(forged)
-    assert verifier._headers == {}
+    assert verifier._check._headers == {}
 
 
 # ID tokens, proofs and assertions of the same issuer are signed with the same key.

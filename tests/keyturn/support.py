@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,6 +149,7 @@ class FakeIssuer:
     TOKEN = "/oauth/token"
     API = "/api"
     """An API of whoever holds a token that is not in `refused`; it answers with that token."""
+    LIST = "/oauth/status-lists/1"
 
     def __init__(self) -> None:
         self.hits: Counter[str] = Counter()
@@ -156,6 +159,10 @@ class FakeIssuer:
         """Answers to the next requests, before everything else."""
         self.keys: list[dict[str, Any]] = [jwk(EC_KEY, "k1")]
         self.jwks_headers: dict[str, str] = {"Cache-Control": "max-age=300", "ETag": '"v1"'}
+        self.statuses: dict[int, int] = {}
+        self.revoked: list[str] = []
+        self.list_claims: dict[str, Any] = {}
+        """Departures from the right claims of the status list; None removes one."""
         self.known: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
         self.token_requests: list[tuple[str, dict[str, list[str]]]] = []
@@ -211,6 +218,8 @@ class FakeIssuer:
             if headers.get("if-none-match") == self.jwks_headers.get("ETag", "none"):
                 return Reply(304, b"", self.jwks_headers)
             return Reply(body=json.dumps({"keys": self.keys}).encode(), headers=self.jwks_headers)
+        if path == self.LIST:
+            return self._status_list(headers)
         if path == self.INTROSPECT:
             self.asked.append((headers.get("authorization", ""), form))
             named = [*form["token"], *form.get("organization", []), *form.get("mode", [])]
@@ -223,6 +232,36 @@ class FakeIssuer:
             shown = headers.get("authorization", "").removeprefix("Bearer ")
             return Reply(401 if shown in self.refused else 200, shown.encode())
         return Reply(404)
+
+    def place(self, idx: int) -> dict[str, Any]:
+        """The ``status`` claim of a token whose status is at this index."""
+        return {"status_list": {"idx": idx, "uri": self.url + self.LIST}}
+
+    def status_list(self, head: dict[str, Any] | None = None, **changes: Any) -> str:
+        """The status list token, right but for the changes."""
+        packed = bytearray(1000)
+        for idx, status in self.statuses.items():
+            packed[idx // 4] |= status << (idx % 4 * 2)
+        members = {
+            "iss": self.url,
+            "sub": self.url + self.LIST,
+            "iat": NOW,
+            "exp": NOW + 900,
+            "ttl": 5,
+            "status_list": {"bits": 2, "lst": b64(zlib.compress(bytes(packed), 9))},
+            "revoked_jtis": self.revoked,
+            **self.list_claims,
+            **changes,
+        }
+        kept = {name: value for name, value in members.items() if value is not None}
+        return jws(header(**{"typ": "statuslist+jwt", **(head or {})}), kept)
+
+    def _status_list(self, headers: dict[str, str]) -> Reply:
+        says = json.dumps([self.statuses, self.revoked, self.list_claims])
+        etag = f'"{hashlib.sha256(says.encode()).hexdigest()}"'
+        if headers.get("if-none-match") == etag:
+            return Reply(304, b"")
+        return Reply(body=self.status_list().encode(), headers={"ETag": etag})
 
     def _handler(issuer: FakeIssuer) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):

@@ -6,12 +6,17 @@ from datetime import timedelta
 import pytest
 from jwt import get_unverified_header
 
+from app.admin.clients import delete
 from app.errors import Conflict
 from keyturn import CredentialRefused, InsufficientScope, Verifier
 from keyturn.client import TokenRefused, TokenSource
-from tests.support.served import eventually
+from tests.support.served import eventually, serving
 
 API = "https://bookings.example"
+EXCHANGE = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+}
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +128,42 @@ def test_a_wrong_secret_of_a_source(installation, server, method):
     assert refused.value.error_description == "Client authentication failed"
     for source in (right, wrong):
         source.close()
+
+
+@pytest.mark.row("S1-17", "S3-10")
+@pytest.mark.rfc("7009", "2.1")
+def test_revocation_reaches_a_verifier_that_asks_nobody(any_installation):
+    """Each kind of end, seen offline: the lists alone tell, and each tells of nobody else."""
+    house = any_installation
+    clients = {name: house.client() for name in ("secret", "client", "disabled", "token", "other")}
+    key = house.api_key()
+    with serving(house) as served:
+        url = served.url
+        verifier = Verifier(url, url, status_interval=timedelta(milliseconds=100))
+
+        def reason(presented):
+            try:
+                verifier.verify(f"Bearer {presented}")
+            except CredentialRefused as refused:
+                return str(refused.reason)
+            return "good"
+
+        tokens = {name: served.token(client) for name, client in clients.items()}
+        tokens["key"] = served.post("/oauth/token", data={**EXCHANGE, "subject_token": key.key})
+        tokens["key"] = tokens["key"].json()["access_token"]
+        beside = served.token(clients["token"])
+        assert {reason(one) for one in tokens.values()} == {"good"}
+        found = house.rows(
+            "SELECT id FROM client_secrets WHERE client_id = :id", id=clients["secret"].client_id
+        )
+        house.end_secret(clients["secret"].client_id, found[0].id)
+        delete(house.desk, house.operator, clients["client"].client_id)
+        house.disable(clients["disabled"].client_id)
+        served.post("/oauth/revoke", data={"token": tokens["token"]}, auth=clients["token"])
+        house.revoke_key(key.id)
+        expected = dict.fromkeys(tokens, "revoked") | {"disabled": "disabled", "other": "good"}
+        eventually(lambda: {name: reason(one) for name, one in tokens.items()} == expected)
+        assert reason(beside) == "good"
+        house.enable(clients["disabled"].client_id)
+        eventually(lambda: reason(tokens["disabled"]) == "good")
+        verifier.close()

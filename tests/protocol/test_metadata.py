@@ -49,6 +49,7 @@ def test_it_says_exactly_this(server, document):
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint": server.url + "/oauth/revoke",
         "revocation_endpoint_auth_methods_supported": methods,
+        "status_list_aggregation_endpoint": server.url + "/oauth/status-lists",
         "grant_types_supported": [
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:token-exchange",

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import event
 
-from app.storage.memory import Recent
 from app.storage.models import ClientRow
+from keyturn.recent import Recent
 from tests.support.installation import installed
 from tests.support.statements import statements
 

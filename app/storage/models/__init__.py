@@ -13,6 +13,7 @@ from app.storage.models.ledger import (
     RevokedTokenRow,
 )
 from app.storage.models.signing import SigningKeyRow
+from app.storage.models.statuses import StatusEntryRow, StatusListRow
 from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
 from app.storage.models.usage import (
     UsageCountRow,
@@ -39,6 +40,8 @@ __all__ = [
     "RevokedTokenRow",
     "ScopeRow",
     "SigningKeyRow",
+    "StatusEntryRow",
+    "StatusListRow",
     "UsageCountRow",
     "UsageNetworkRow",
     "UsageReportRow",

@@ -1,8 +1,9 @@
-"""A bounded map of what was read lately."""
+"""A bounded map of what was used lately."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -10,17 +11,23 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """Keeps at least ``size // 2`` and at most ``size`` entries, the lately used ones.
+    """Keeps the lately used ones of at most ``size`` entries that weigh at most ``weight``.
 
     Two generations instead of a linked list: a hit is one dictionary read and takes no lock.
     When the young generation is full it becomes the old one, and the old one is dropped;
-    whatever is read from the old one moves to the young.
+    whatever is read from the old one moves to the young. So at least half of what fits is kept.
     """
 
-    __slots__ = ("_half", "_lock", "_old", "_young")
+    __slots__ = ("_half", "_half_weight", "_lock", "_old", "_weigh", "_weight", "_young")
 
-    def __init__(self, size: int) -> None:
+    def __init__(
+        self, size: int, weight: int = 0, weigh: Callable[[V], int] = lambda value: 0
+    ) -> None:
+        """``weight`` is in the unit of ``weigh``, bytes for instance."""
         self._half = max(1, size // 2)
+        self._half_weight = weight // 2
+        self._weigh = weigh
+        self._weight = 0
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
         self._lock = threading.Lock()
@@ -41,9 +48,10 @@ class Recent(Generic[K, V]):
             self._put(key, value)
 
     def _put(self, key: K, value: V) -> None:
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
+        if len(self._young) >= self._half or self._weight > self._half_weight:
+            self._old, self._young, self._weight = self._young, {}, 0
         self._young[key] = value
+        self._weight += self._weigh(value)
 
     def drop(self, key: K) -> None:
         with self._lock:
@@ -52,7 +60,7 @@ class Recent(Generic[K, V]):
 
     def clear(self) -> None:
         with self._lock:
-            self._old, self._young = {}, {}
+            self._old, self._young, self._weight = {}, {}, 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

@@ -1,0 +1,155 @@
+"""What was verified a moment ago: the same token again is a look into memory and no signature.
+
+Kept by the SHA-256 of the whole credential, so that no two are ever taken for one another, and
+none is readable here. Not kept: refusals, and anything beyond `exp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from math import inf
+from typing import Any, NamedTuple
+
+from keyturn.claims import AccessTokenClaims
+from keyturn.errors import InvalidToken, Reason
+from keyturn.introspect import Introspection
+from keyturn.jwk import VerificationKey
+from keyturn.principal import Principal
+from keyturn.recent import Recent
+from keyturn.restrictions import IPAddress
+from keyturn.status_list import INVALID, SUSPENDED, VALID, StatusReference
+from keyturn.statuses import Statuses
+from keyturn.verdicts import Verdicts
+from keyturn.verify import MAX_TOKEN_LENGTH, TokenVerifier
+from keyturn.wire import Unreadable
+
+MAX_RESULTS = 20_000
+MAX_BYTES = 32 * 1024 * 1024
+"""Of credentials' texts, times what their claims take in memory, roughly."""
+_OVERHEAD = 1_500
+_BYTES_A_CHARACTER = 4
+_LONGEST = len("Bearer ") + MAX_TOKEN_LENGTH
+
+CheckPlace = Callable[[str, Introspection, str | IPAddress | None, str | None], None]
+
+
+class Accepted(NamedTuple):
+    """A credential that was accepted, and all that can still go wrong with it."""
+
+    principal: Principal
+    until: float
+    """Its `exp`, by the wall clock."""
+    length: int
+    place: StatusReference | None
+    jti: str = ""
+    signed_by: VerificationKey | None = None
+    """Of a token; it is good for as long as the issuer publishes this key."""
+    verdict: Introspection | None = None
+    """Of an API key: what the issuer said."""
+
+
+class Memory:
+    """Results, the lately used ones, bounded in number and in bytes. Each use of one asks whatever
+    can have changed: the clock, the status list, the issuer's keys, the age of the issuer's word.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenVerifier,
+        verdicts: Verdicts | None,
+        statuses: Statuses | None,
+        check_place: CheckPlace,
+        now: Callable[[], float],
+    ) -> None:
+        """`check_place` refuses a key where it may not be used."""
+        self._tokens = tokens
+        self._verdicts = verdicts
+        self._statuses = statuses
+        self._check_place = check_place
+        self._now = now
+        self._results: Recent[bytes, Accepted] = Recent(MAX_RESULTS, MAX_BYTES, _weight)
+
+    def recall(
+        self, authorization: str | None, ip: str | IPAddress | None, origin: str | None
+    ) -> Principal | None:
+        """Who presents what was accepted before, if it still would be; None: look again.
+
+        Raises CredentialRefused. The very text was taken apart and found in order then.
+        """
+        if authorization is None or authorization[:7] != "Bearer ":
+            return None
+        if len(authorization) > _LONGEST or not authorization.isascii():
+            return None
+        digest = sha256(authorization[7:].encode()).digest()
+        accepted = self._results.get(digest)
+        if accepted is None:
+            return None
+        principal, until, _, place, jti, signed_by, verdict = accepted
+        if self._now() < until:
+            if verdict is not None:
+                if self._is_current(digest, verdict, place):
+                    self._check_place(authorization[7:], verdict, ip, origin)
+                    return principal
+            elif signed_by is not None and self._tokens.is_current(signed_by):
+                if place is not None and self._statuses is not None:
+                    _require_valid(self._statuses.status(place, jti), place)
+                return principal
+        self._results.drop(digest)
+        return None
+
+    def _is_current(
+        self, digest: bytes, verdict: Introspection, place: StatusReference | None
+    ) -> bool:
+        """Whether the issuer's word about a key still counts. Raises InvalidToken."""
+        known = self._verdicts.known(digest) if self._verdicts is not None else None
+        if known is None or known[0] is not verdict:
+            return False
+        if place is not None and self._statuses is not None and self._verdicts is not None:
+            status = self._statuses.news(place, known[1])
+            if status != VALID:
+                self._verdicts.drop(digest)
+                self._results.drop(digest)
+                _require_valid(status, place)
+        return True
+
+    def keep_token(
+        self, token: str, principal: Principal, claims: AccessTokenClaims, key: VerificationKey
+    ) -> None:
+        """Remember a token that is in order but for its status. Raises InvalidToken and
+        VerifierUnavailable.
+        """
+        place = _place(claims.status)
+        if place is not None and self._statuses is not None:
+            # Last (§8.3): a token that is refused anyway makes nobody fetch a list.
+            _require_valid(self._statuses.status(place, claims.jti), place)
+        accepted = Accepted(principal, claims.exp, len(token), place, claims.jti, key)
+        self._results.put(sha256(token.encode()).digest(), accepted)
+
+    def keep_key(self, key: str, principal: Principal, found: Introspection) -> None:
+        """Remember a key of which the issuer has just said this."""
+        place = _place(found.raw.get("status"))
+        until = inf if found.exp is None else found.exp
+        accepted = Accepted(principal, until, len(key), place, verdict=found)
+        self._results.put(sha256(key.encode()).digest(), accepted)
+        if place is not None and self._statuses is not None:
+            self._statuses.news(place, inf)  # followed from now on
+
+
+def _weight(accepted: Accepted) -> int:
+    return _OVERHEAD + _BYTES_A_CHARACTER * accepted.length
+
+
+def _place(status: Any) -> StatusReference | None:
+    try:
+        return StatusReference.read(status if isinstance(status, dict) else None)
+    except Unreadable as error:
+        raise InvalidToken(Reason.MALFORMED, detail=f"status: {error.detail}") from None
+
+
+def _require_valid(status: int, place: StatusReference) -> None:
+    if status == VALID:
+        return
+    # §7.1: 0x02 is reversible, 0x01 is not; what else a list may say is not "valid".
+    reason = {INVALID: Reason.REVOKED, SUSPENDED: Reason.DISABLED}.get(status, Reason.INACTIVE)
+    raise InvalidToken(reason, detail=f"status {status} at {place.idx} of {place.uri}")

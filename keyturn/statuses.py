@@ -1,0 +1,237 @@
+"""Status lists kept up to date in the background (draft-ietf-oauth-status-list §8.3).
+
+One thread asks for every list in use again and again, by ETag; requests look into memory. The
+thread is begun by the first token that names a list, once in each process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from keyturn import wire
+from keyturn.errors import CredentialRefused, InvalidToken, Reason, VerifierUnavailable
+from keyturn.fetch import Fetch, FetchFailed, require_safe_url
+from keyturn.jws import SignatureCheck
+from keyturn.status_list import INVALID, MEDIA_TYPE, VALID, StatusList, StatusReference
+
+log = logging.getLogger("keyturn")
+
+DEFAULT_INTERVAL = timedelta(seconds=5)
+SHORTEST_INTERVAL = timedelta(milliseconds=100)
+MAX_LISTS = 64
+"""Lists that are followed; the longest followed one is let go for a new one."""
+MAX_LENGTH = 4 * 1024 * 1024
+"""Bytes of a list as it travels."""
+LIFE = 3600.0
+"""Seconds that a list without ``exp`` is good for."""
+BEHIND = 60.0
+"""Seconds for which an answer of a node that lags behind another one is passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A list as it was last fetched; replaced as a whole, so readers need no lock."""
+
+    list: StatusList
+    etag: str
+    usable_until: float
+    """By the wall clock, as the issuer's ``exp``."""
+    made_at: float
+    """When this text of it came; by the monotonic clock, as the next one."""
+    asked_at: float
+    """When it was last found to be the newest."""
+
+
+class Statuses:
+    """What the lists of one issuer say, as far as it is known here.
+
+    A list is served stale until its `exp`. After that, and before the first one came, nobody can
+    say whether a token was revoked: then it is refused by VerifierUnavailable, or with
+    `accept_unknown` taken as if there were no lists.
+    """
+
+    def __init__(
+        self,
+        check: SignatureCheck,
+        fetch: Fetch,
+        issuer: str,
+        *,
+        interval: timedelta = DEFAULT_INTERVAL,
+        accept_unknown: bool = False,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not SHORTEST_INTERVAL <= interval <= timedelta(hours=1):
+            raise ValueError(f"status_interval: from {SHORTEST_INTERVAL} to an hour")
+        self._check = check
+        self._fetch = fetch
+        self._issuer = issuer
+        self._interval = interval.total_seconds()
+        self._accept_unknown = accept_unknown
+        self._now = now
+        self._monotonic = monotonic
+        self._held: dict[str, _Held] = {}
+        self._failed: dict[str, str] = {}
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        _living.add(self)
+
+    def status(self, place: StatusReference, jti: str) -> int:
+        """What stands at this place, or of this very token. Raises InvalidToken and
+        VerifierUnavailable.
+        """
+        held = self._held.get(place.uri)
+        if held is None or self._thread is None or self._now() >= held.usable_until:
+            held = self._obtained(place.uri)
+            if held is None:
+                return VALID
+        found = held.list.status_of(place.idx)
+        if found is None:
+            # §8.3: "If the provided index is out of bounds … the Referenced Token MUST be
+            # rejected".
+            raise InvalidToken(Reason.MALFORMED, detail=f"{place.idx} is beyond {place.uri}")
+        return INVALID if jti in held.list.revoked and not found else found
+
+    def news(self, place: StatusReference, since: float) -> int:
+        """What a list says that is newer than this moment of the monotonic clock; VALID where it
+        says nothing. Never waits.
+        """
+        held = self._held.get(place.uri)
+        if held is None or self._thread is None:
+            self._follow(place.uri)
+            return VALID
+        return (held.list.status_of(place.idx) or VALID) if held.asked_at >= since else VALID
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stop.set()
+
+    # By requests, when there is nothing to look into ---------------------------------------
+
+    def _obtained(self, uri: str) -> _Held | None:
+        self._start()
+        held = self._usable(uri)
+        if held is None and uri not in self._failed:
+            # Nobody has asked for it yet: one does, the others wait. From then on the thread does.
+            with self._lock:
+                if self._usable(uri) is None and uri not in self._failed:
+                    self._refresh(uri)
+            held = self._usable(uri)
+        if held is None and not self._accept_unknown:
+            raise VerifierUnavailable(
+                detail=f"status list: {self._failed.get(uri, 'none')}",
+                retry_after=max(1, round(self._interval)),
+            )
+        return held
+
+    def _usable(self, uri: str) -> _Held | None:
+        held = self._held.get(uri)
+        return held if held is not None and self._now() < held.usable_until else None
+
+    # In the background ---------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self._thread is None and not self._stop.is_set():
+            with self._lock:
+                if self._thread is None:
+                    # It must not keep a verifier alive that nobody has any more.
+                    self._thread = threading.Thread(
+                        target=_run, args=(weakref.ref(self), self._stop), name="keyturn-status",
+                        daemon=True,
+                    )  # fmt: skip
+                    self._thread.start()
+
+    def _follow(self, uri: str) -> None:
+        """Let the thread fetch it, when it comes round."""
+        self._failed.setdefault(uri, "not fetched yet")
+        self._start()
+
+    def refresh(self) -> float:
+        """Ask for every list in use; answers for how many seconds to wait."""
+        for uri in {**self._failed, **self._held}:
+            self._refresh(uri)
+        ttls = [held.list.ttl for held in tuple(self._held.values()) if held.list.ttl]
+        # §8.3: "it SHOULD check the ttl claim"; no oftener than once a second for that (§11.5).
+        interval = min([self._interval, *(max(1.0, ttl) for ttl in ttls)])
+        # Never longer, so that the interval is a promise; not all verifiers at the same moment.
+        return interval * random.uniform(0.8, 1.0)  # noqa: S311 - not a secret
+
+    def _refresh(self, uri: str) -> None:
+        try:
+            self._keep(uri, self._asked(uri, self._held.get(uri)))
+            self._failed.pop(uri, None)
+        except (FetchFailed, wire.Unreadable, CredentialRefused, ValueError) as error:
+            detail = getattr(error, "detail", "") or str(error)
+            if self._failed.get(uri) != detail:
+                log.warning("status list not refreshed: %s", detail)
+            self._failed[uri] = detail
+        if len(self._failed) > MAX_LISTS:
+            self._failed.pop(next(iter(self._failed)))
+
+    def _asked(self, uri: str, held: _Held | None) -> _Held:
+        asked_at = self._monotonic()
+        headers = {"accept": MEDIA_TYPE}
+        if held is not None and held.etag:
+            headers["if-none-match"] = held.etag
+        answer = self._fetch.get(require_safe_url(uri, "status list"), headers, MAX_LENGTH)
+        if answer.status == 304 and held is not None:
+            return _Held(held.list, held.etag, held.usable_until, held.made_at, asked_at)
+        if answer.status != 200:
+            raise FetchFailed(detail=f"GET {uri}: status {answer.status}")
+        # RFC 9110 §8.3: what it says it is; a list is no token, and a token no list.
+        text = answer.body.decode("ascii", "replace")
+        found = StatusList.read(self._check.payload(text)[0], uri, self._issuer)
+        now = self._now()
+        usable_until = now + LIFE if found.exp is None else float(found.exp)
+        if usable_until <= now:
+            raise FetchFailed(detail=f"GET {uri}: expired at {found.exp}")
+        if held is not None and found.version < held.list.version:
+            if asked_at < held.made_at + BEHIND:
+                return held
+            log.warning("status list %s went back to version %s", uri, found.version)
+        return _Held(found, answer.headers.get("etag", ""), usable_until, asked_at, asked_at)
+
+    def _keep(self, uri: str, held: _Held) -> None:
+        with self._writing:
+            lists = self._held
+            if uri not in lists and len(lists) >= MAX_LISTS:
+                lists = {known: lists[known] for known in tuple(lists)[1:]}
+            # Replaced, not changed: others may be going through it.
+            self._held = {**lists, uri: held}
+
+
+def _run(found: weakref.ref[Statuses], stop: threading.Event) -> None:
+    wait = 0.0
+    while not stop.wait(wait):
+        statuses = found()
+        if statuses is None:
+            return
+        try:
+            wait = statuses.refresh()
+        except Exception:
+            # A thread that died in silence would leave revoked tokens in use until `exp`.
+            log.exception("status lists not refreshed")
+            wait = 1.0
+        del statuses
+
+
+_living: weakref.WeakSet[Statuses] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # The thread did not come along, and a lock may have been held by it.
+    for statuses in list(_living):
+        statuses._lock, statuses._writing = threading.Lock(), threading.Lock()
+        statuses._thread = None
+
+
+os.register_at_fork(after_in_child=_after_fork)
