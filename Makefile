@@ -49,15 +49,15 @@ demo: $(VENV)/test.done
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# The peer that is no Python package; where there is no npm, or no network, it is not measured.
-PEER := benchmarks/peers/oidc-provider
+# The peers that are no Python packages; where there is no npm, or no network, they are not measured.
+PEERS := benchmarks/peers/oidc-provider benchmarks/peers/verifiers
 ifneq ($(shell which npm 2> /dev/null),)
-bench: $(PEER)/node_modules/.package-lock.json
+bench: $(PEERS:=/node_modules/.package-lock.json)
 endif
 
-$(PEER)/node_modules/.package-lock.json: $(PEER)/package-lock.json
-	@echo "Installing oidc-provider into $(PEER) …"
-	-@npm ci --prefix $(PEER) --ignore-scripts --no-audit --no-fund --silent && touch $@
+%/node_modules/.package-lock.json: %/package-lock.json
+	@echo "Installing npm's packages into $* …"
+	-@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --silent && touch $@
 
 # Pages that are printed from the code.
 docs: $(VENV)/test.done
@@ -91,4 +91,4 @@ $(VENV)/test.done: requirements/test.lock $(VENV)/server.done
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEER)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS:=/node_modules) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

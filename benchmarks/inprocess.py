@@ -18,9 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from app.ids import new_request_id
 from app.oauth.request import OAuthRequest
@@ -29,7 +26,6 @@ from app.records import Limit, Origin
 from app.web.forms import read_form
 from app.wiring import Services, services
 from benchmarks.installation import (
-    AUDIENCE,
     FORM,
     LIMITED,
     TOKEN_PATH,
@@ -39,12 +35,10 @@ from benchmarks.installation import (
 from benchmarks.machine import Cores, interpreter, pinned, software, system
 from benchmarks.report import table
 from benchmarks.timing import Effort, Measure, Timed, in_turn, timed
-from keyturn import FixedKeys
-from keyturn.verify import TokenVerifier
+from benchmarks.verification import TOKENS, measures
 from keyturn.wire import base64url
 
 CLIENTS = 100
-TOKENS = 500
 FEW, MANY = 1_000, 100_000
 SHIPPED, SHIPMENTS = 5_000, 5
 
@@ -147,30 +141,9 @@ def parts_of_a_grant(grants: Grants, clients: Sequence[Credentials]) -> list[Mea
 
 def verification(grants: Grants, clients: Sequence[Credentials]) -> list[Measure]:
     """Tokens never seen before, beside the bare signature check of the same tokens."""
-    keyring = grants.services.keyring
-    following = itertools.cycle(clients)
+    found, following = grants.services, itertools.cycle(clients)
     tokens = [grants.token(next(following).basic) for _ in range(TOKENS)]
-    key = keyring.get(_decoded(tokens[0], 0)["kid"])
-    if key is None or not isinstance(key.key, ec.EllipticCurvePublicKey):
-        raise RuntimeError("the benchmark's installation signs with ES256")
-    public, hashed, bare = key.key, ec.ECDSA(SHA256()), []
-    for token in tokens:
-        signed, _, signature = token.encode().rpartition(b".")
-        raw = base64url(signature)
-        r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
-        bare.append((encode_dss_signature(r, s), signed))
-    verifier = TokenVerifier(
-        issuer=grants.services.settings.issuer,
-        audience=AUDIENCE,
-        keys=FixedKeys.of_jwks(keyring.published().jwks),
-    )
-    return [
-        Measure(
-            "bare ES256 signature check",
-            in_turn(lambda one: public.verify(one[0], one[1], hashed), bare),
-        ),
-        Measure("TokenVerifier, cold token", in_turn(verifier.verify, tokens)),
-    ]
+    return measures(found.settings.issuer, found.keyring.published().jwks, tokens)[0]
 
 
 def _decoded(token: str, part: int) -> dict[str, Any]:

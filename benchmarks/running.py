@@ -21,7 +21,7 @@ class Running:
 
     def __init__(self, contender: Contender, bench: Workbench) -> None:
         self.contender = contender
-        self.port = _free_port()
+        self.port = free_port()
         served = contender.serve(bench, self.port)
         self._request, self._proof = served.requests[0], served.proof
         self.requests = bench.directory / f"requests-{self.port}"
@@ -90,7 +90,8 @@ class Running:
             time.sleep(0.005)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody uses at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -10,6 +10,8 @@ from statistics import median
 
 from app.builtin import INTROSPECT
 from benchmarks import peers
+from benchmarks import revocation as verifiers
+from benchmarks import verification as verifying
 from benchmarks.contenders import (
     CEILINGS,
     OURS,
@@ -22,8 +24,9 @@ from benchmarks.contenders import (
 )
 from benchmarks.installation import INTROSPECT_PATH, LIMITED, Installation
 from benchmarks.load import post
-from benchmarks.machine import Cores
+from benchmarks.machine import Cores, pinned
 from benchmarks.rounds import Plan, Rounds, account, measured, megabytes, show
+from benchmarks.timing import Effort
 
 FEW, MANY, ACTIVE, REMEMBERED = 1_000, 1_000_000, 20_000, 50_000
 """Clients: registered, registered, that ask where all are remembered, that a worker remembers."""
@@ -178,9 +181,23 @@ def _filled(directory: Path, plan: Plan, count: int) -> Workbench:
     return Workbench(directory, installation, plan.threads, installation.fill(count))
 
 
+def verification(directory: Path, plan: Plan, extent: Extent) -> None:
+    """Verification at a resource server, in process: ours, others, the bare signature check."""
+    effort = Effort(plan.rounds, min(plan.seconds, 0.2))
+    with pinned(Cores.apart().server):
+        verifying.verification(directory, effort)
+
+
+def revocation(directory: Path, plan: Plan, extent: Extent) -> None:
+    """How soon an offline verifier knows of a revocation."""
+    verifiers.revocation(directory, min(verifiers.REVOCATIONS, 20 * plan.rounds))
+
+
 SECTIONS: Mapping[str, Callable[[Path, Plan, Extent], None]] = {
     "tokens": tokens,
     "workers": workers,
     "introspection": introspection,
     "clients": clients,
+    "verification": verification,
+    "revocation": revocation,
 }

@@ -186,7 +186,7 @@ class Verifier:
                 patience=2 * timeout,
                 monotonic=monotonic,
             )
-        self._memory = Memory(self._tokens, self._verdicts, self._statuses, self._check_place, now)
+        self._memory = Memory(keys, self._verdicts, self._statuses, self._check_place, now)
 
     def verify(
         self,

@@ -64,10 +64,6 @@ class SignatureCheck:
             detail = getattr(error, "detail", "not ASCII")
             raise InvalidToken(Reason.MALFORMED, detail=detail) from None
 
-    def is_current(self, key: VerificationKey) -> bool:
-        """Whether the source still has this very key. Raises VerifierUnavailable."""
-        return self._keys.get(key.kid) is key
-
     def _read_header(self, protected: bytes) -> _Header:
         members = wire.json_object(wire.base64url(protected))
         if not _REFUSED.isdisjoint(members):

@@ -15,13 +15,14 @@ from keyturn.claims import AccessTokenClaims
 from keyturn.errors import InvalidToken, Reason
 from keyturn.introspect import Introspection
 from keyturn.jwk import VerificationKey
+from keyturn.jwks import KeySource
 from keyturn.principal import Principal
 from keyturn.recent import Recent
 from keyturn.restrictions import IPAddress
 from keyturn.status_list import INVALID, SUSPENDED, VALID, StatusReference
 from keyturn.statuses import Statuses
 from keyturn.verdicts import Verdicts
-from keyturn.verify import MAX_TOKEN_LENGTH, TokenVerifier
+from keyturn.verify import MAX_TOKEN_LENGTH
 from keyturn.wire import Unreadable
 
 MAX_RESULTS = 20_000
@@ -56,14 +57,14 @@ class Memory:
 
     def __init__(
         self,
-        tokens: TokenVerifier,
+        keys: KeySource,
         verdicts: Verdicts | None,
         statuses: Statuses | None,
         check_place: CheckPlace,
         now: Callable[[], float],
     ) -> None:
         """`check_place` refuses a key where it may not be used."""
-        self._tokens = tokens
+        self._key = keys.get
         self._verdicts = verdicts
         self._statuses = statuses
         self._check_place = check_place
@@ -91,7 +92,7 @@ class Memory:
                 if self._is_current(digest, verdict, place):
                     self._check_place(authorization[7:], verdict, ip, origin)
                     return principal
-            elif signed_by is not None and self._tokens.is_current(signed_by):
+            elif signed_by is not None and self._key(signed_by.kid) is signed_by:
                 if place is not None and self._statuses is not None:
                     _require_valid(self._statuses.status(place, jti), place)
                 return principal

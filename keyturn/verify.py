@@ -95,7 +95,3 @@ class TokenVerifier:
         claims = AccessTokenClaims.read(payload)
         claims.check_at(self._now(), self.issuer, self.audiences, self._leeway)
         return claims, key
-
-    def is_current(self, key: VerificationKey) -> bool:
-        """Whether the issuer still has this very key. Raises VerifierUnavailable."""
-        return self._check.is_current(key)

@@ -77,6 +77,8 @@ def test_the_claims_are_exactly_these(server, service, installation):
     assert before <= issued_at <= after
     assert claims.pop("exp") == issued_at + 900
     assert re.fullmatch(r"[A-Za-z0-9_-]{30}", claims.pop("jti"))
+    place = claims.pop("status")["status_list"]  # tests/protocol/test_status_lists.py
+    assert place.keys() == {"idx", "uri"}
     assert claims == {
         "iss": server.url,
         "sub": service.client_id,
