@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from keyturn.acting import ACT_AS_ORGANIZATION, Acting, acting
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
 from keyturn.claims import accepted_audiences, meant_for
-from keyturn.client.tokens import TokenSource
+from keyturn.client.source import TokenSource
 from keyturn.discovery import Discovery
 from keyturn.errors import (
     ActingRefused,
@@ -172,11 +172,13 @@ class Verifier:
                 self._fetch,
             )
             own = TokenSource(
-                discovery.token_endpoint,
+                issuer,
                 client_id,
                 client_secret,
-                self._fetch,
                 scope=SCOPE,
+                timeout=timeout,
+                http_client=http_client,
+                environ={},
                 monotonic=monotonic,
             )
             self.issuer_api = IssuerApi(issuer, own, self._fetch)
@@ -235,6 +237,8 @@ class Verifier:
         if self._statuses is not None:
             self._statuses.close()
         self._fetch.close()
+        if self.issuer_api is not None:
+            self.issuer_api.close()
 
     def _exposed(self, credential: str, reason: Reason) -> NoReturn:
         self._tell(credential, reason)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from keyturn import wire
-from keyturn.client.tokens import TokenSource
+from keyturn.client.errors import TokenError
+from keyturn.client.source import TokenSource
 from keyturn.errors import VerifierUnavailable
 from keyturn.fetch import Fetch, FetchFailed, told_to_wait
 
@@ -31,12 +33,19 @@ class IssuerApi:
                 token = self._tokens.token()
                 headers = {"authorization": f"Bearer {token}"}
                 answer = self._fetch.post_json(self._base + path, body, headers)
-                if answer.status != 401 or attempt:
+                if answer.status != 401 or attempt or not self._tokens.drop(token):
                     break
-                self._tokens.drop(token)
             if answer.status in (401, 403, 429) or answer.status >= 500:
                 detail = f"{path}: status {answer.status}"
                 raise VerifierUnavailable(detail=detail, retry_after=told_to_wait(answer))
             return answer.status, wire.json_object(answer.body) if answer.body else {}
+        except TokenError as error:
+            raise VerifierUnavailable(
+                detail=f"{path}: {error.detail}", retry_after=ceil(error.retry_after)
+            ) from None
         except (FetchFailed, wire.Unreadable) as error:
             raise VerifierUnavailable(detail=f"{path}: {error.detail}") from None
+
+    def close(self) -> None:
+        """Close the connections over which tokens were asked for."""
+        self._tokens.close()

@@ -52,7 +52,8 @@ class TokenRefused(TokenError):
     @classmethod
     def of(cls, status: int, error: str, error_description: str = "") -> TokenRefused:
         """What the server answered."""
-        made = cls(": ".join(filter(None, (error, error_description))))
+        said = ": ".join(filter(None, (error, error_description)))
+        made = cls(said, detail=f"token endpoint: status {status}, {said}")
         made.status, made.error, made.error_description = status, error, error_description
         return made
 
