@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NoReturn
 from keyturn.acting import ACT_AS_ORGANIZATION, Acting, acting
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
 from keyturn.claims import accepted_audiences, meant_for
-from keyturn.client.source import TokenSource
 from keyturn.discovery import Discovery
 from keyturn.errors import (
     ActingRefused,
@@ -32,7 +31,7 @@ from keyturn.errors import (
 from keyturn.exposure import credential_in_url, is_whole_key
 from keyturn.fetch import DEFAULT_TIMEOUT, Fetch, require_safe_url
 from keyturn.introspect import Introspection, Introspector
-from keyturn.issuer import SCOPE, IssuerApi
+from keyturn.issuer import IssuerApi
 from keyturn.jwk import DEFAULT_ALGORITHMS
 from keyturn.jwks import JwksUrl, KeySource
 from keyturn.jws import SignatureCheck
@@ -171,17 +170,8 @@ class Verifier:
                 client_secret,
                 self._fetch,
             )
-            own = TokenSource(
-                issuer,
-                client_id,
-                client_secret,
-                scope=SCOPE,
-                timeout=timeout,
-                http_client=http_client,
-                environ={},
-                monotonic=monotonic,
-            )
-            self.issuer_api = IssuerApi(issuer, own, self._fetch)
+            own = (issuer, client_id, client_secret, timeout, http_client, monotonic)
+            self.issuer_api = IssuerApi(self._fetch, *own)
             self._verdicts = Verdicts(
                 self._introspector.ask,
                 max_staleness,
@@ -231,6 +221,11 @@ class Verifier:
         if required_scope:
             principal.require(*required_scope.split(" "))
         return principal
+
+    def refresh(self) -> None:
+        """Look at the status lists in use now, beside all the times that come with the interval."""
+        if self._statuses is not None:
+            self._statuses.refresh()
 
     def close(self) -> None:
         """Close the connections to the issuer, and end the thread that looks at status lists."""

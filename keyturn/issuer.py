@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keyturn import wire
 from keyturn.client.errors import TokenError
@@ -12,16 +13,37 @@ from keyturn.client.source import TokenSource
 from keyturn.errors import VerifierUnavailable
 from keyturn.fetch import Fetch, FetchFailed, told_to_wait
 
+if TYPE_CHECKING:
+    import httpx
+
 SCOPE = "keyturn:introspect"
 
 
 class IssuerApi:
     """JSON in, JSON out, with a token that is renewed when it is refused. Thread-safe."""
 
-    def __init__(self, issuer: str, tokens: TokenSource, fetch: Fetch) -> None:
+    def __init__(
+        self,
+        fetch: Fetch,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        timeout: timedelta,
+        http_client: httpx.Client | None,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._base = issuer.rstrip("/")
-        self._tokens = tokens
         self._fetch = fetch
+        self._tokens = TokenSource(
+            issuer,
+            client_id,
+            client_secret,
+            scope=SCOPE,
+            timeout=timeout,
+            http_client=http_client,
+            environ={},
+            monotonic=monotonic,
+        )
 
     def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body, of an answer that is about what was asked: no 401, 403, 429 or 5xx.

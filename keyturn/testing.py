@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +40,7 @@ from keyturn.discovery import metadata_url
 from keyturn.errors import Reason
 from keyturn.fetch import require_safe_url
 from keyturn.scope import ScopeSet
+from keyturn.status_list import REVOKED_TOKENS, TYPE, VERSION, StatusReference
 from keyturn.verify import is_token_shaped
 
 ISSUER = "https://issuer.test"
@@ -89,6 +91,8 @@ class TestIssuer:
         self._private_key = ec.generate_private_key(ec.SECP256R1())
         self._numbers = itertools.count(1)
         self._known: dict[bytes, dict[str, Any]] = {}
+        self._revoked_tokens: list[str] = []
+        self._verifiers: weakref.WeakSet[Verifier] = weakref.WeakSet()
 
     def verifier(self, audience: str | None = None, **settings: Any) -> Verifier:
         """A verifier of this issuer; `settings` are those of `Verifier`.
@@ -106,7 +110,9 @@ class TestIssuer:
             "http_client": self.http_client,
             "clock": self._clock,
         }
-        return Verifier(self.url, audience or self.audiences[0], **defaults | settings)
+        made = Verifier(self.url, audience or self.audiences[0], **defaults | settings)
+        self._verifiers.add(made)
+        return made
 
     def token(
         self,
@@ -129,11 +135,11 @@ class TestIssuer:
             "iss": issuer or self.url,
             "exp": members["iat"] + int(expires_in.total_seconds()),
             "jti": f"token_{next(self._numbers)}",
+            "status": StatusReference(f"{self._base}/statuses", 0).claim,
             **(claims or {}),
         }
         members = {name: value for name, value in members.items() if value is not None}
-        headers = {"typ": "at+jwt", "kid": _KID}
-        token = jwt.encode(members, self._private_key, "ES256", headers)
+        token = self._signed(members, "at+jwt")
         self._known[key_digest(token)] = {"active": True, "credential": "client", **members}
         return token
 
@@ -172,21 +178,37 @@ class TestIssuer:
         self._known[key_digest(key)] = members | dict(claims or {})
         return key
 
-    def revoke(self, key: str) -> None:
-        """The key is refused from now on. Raises ValueError for what is not a key of this issuer.
+    def revoke(self, credential: str) -> None:
+        """A token or key is refused from now on. Raises ValueError for what is not of this issuer.
 
-        A token is good until it expires: that is what verifying offline means.
+        Verifiers that your application made learn of a token's end as in production: with their
+        next look at the status list (`status_interval`), or by `refresh`.
         """
-        self._end(key, Reason.REVOKED)
+        if is_token_shaped(credential):
+            self._revoked_tokens.append(self._of_ours(credential).get("jti", ""))
+            for verifier in self._verifiers:
+                verifier.refresh()
+        self._end(credential, Reason.REVOKED)
 
     def disable(self, key: str) -> None:
         """The same for a key that its owner has switched off."""
+        if is_token_shaped(key):
+            raise ValueError("a token cannot be disabled, but revoked")
         self._end(key, Reason.DISABLED)
 
-    def _end(self, key: str, reason: Reason) -> None:
-        if is_token_shaped(key) or key_digest(key) not in self._known:
-            raise ValueError("not an API key of this issuer")
-        self._known[key_digest(key)] = {"active": False, "reason": str(reason)}
+    def _end(self, credential: str, reason: Reason) -> None:
+        self._of_ours(credential)
+        self._known[key_digest(credential)] = {"active": False, "reason": str(reason)}
+
+    def _of_ours(self, credential: str) -> dict[str, Any]:
+        known = self._known.get(key_digest(credential))
+        if known is None:
+            raise ValueError("not a credential of this issuer")
+        return known
+
+    @property
+    def _base(self) -> str:
+        return self.url.rstrip("/")
 
     def _members(
         self,
@@ -209,7 +231,7 @@ class TestIssuer:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         """As the issuer would over HTTP; what it does not know is 404."""
-        url, base = str(request.url), self.url.rstrip("/")
+        url, base = str(request.url), self._base
         keys, introspection = f"{base}/jwks", f"{base}/introspect"
         if url == metadata_url(self.url):
             members = {"issuer": self.url, "jwks_uri": keys}
@@ -219,7 +241,26 @@ class TestIssuer:
             return _json(200, {"keys": [{**jwk, "kid": _KID, "key_ops": ["verify"]}]})
         if url == introspection:
             return _json(200, self._said(parse_qs(request.content.decode())))
+        if url == f"{base}/statuses":
+            return httpx.Response(200, stream=httpx.ByteStream(self._statuses(url).encode()))
         return _json(404, {})
+
+    def _statuses(self, uri: str) -> str:
+        now = int(self._clock().timestamp())
+        members = {
+            "iss": self.url,
+            "sub": uri,
+            "iat": now,
+            "exp": now + int(TOKEN_TTL.total_seconds()),
+            "status_list": {"bits": 1, "lst": "eJxjAAAAAQAB"},  # one place, valid for all
+            VERSION: len(self._revoked_tokens),
+            REVOKED_TOKENS: self._revoked_tokens,
+        }
+        return self._signed(members, TYPE)
+
+    def _signed(self, members: Mapping[str, Any], typ: str) -> str:
+        headers = {"typ": typ, "kid": _KID}
+        return jwt.encode(dict(members), self._private_key, "ES256", headers)
 
     def _said(self, form: Mapping[str, list[str]]) -> dict[str, Any]:
         known = self._known.get(key_digest(form["token"][0]), {"active": False})

@@ -103,10 +103,33 @@ def test_the_end_of_a_key_is_seen_by_the_next_request(issuer, end, why):
     assert reason(verifier, other) is None
 
 
-def test_only_keys_of_its_own_can_be_ended(issuer):
-    for stranger in (TestIssuer().api_key(), issuer.token(), "kt_live_x"):
-        with pytest.raises(ValueError, match="not an API key"):
+def test_only_what_is_its_own_can_be_ended(issuer):
+    for stranger in (TestIssuer().api_key(), TestIssuer().token(), "kt_live_x"):
+        with pytest.raises(ValueError, match="not a credential of this issuer"):
             issuer.revoke(stranger)
+    with pytest.raises(ValueError, match="cannot be disabled"):
+        issuer.disable(issuer.token())
+
+
+def test_the_end_of_a_token_is_seen_by_the_next_request(issuer):
+    verifiers = [issuer.verifier(), issuer.verifier()]
+    token, other = issuer.token(), issuer.token()
+    assert reason(verifiers[0], token) is None
+    issuer.revoke(token)
+    assert [reason(one, token) for one in verifiers] == ["revoked"] * 2
+    assert [reason(one, other) for one in verifiers] == [None] * 2
+
+
+def test_a_verifier_of_the_application_looks_when_it_is_told_to(issuer):
+    verifier = Verifier(
+        issuer.url, AUDIENCE, http_client=issuer.http_client, status_interval=timedelta(hours=1)
+    )
+    token = issuer.token()
+    assert reason(verifier, token) is None
+    issuer.revoke(token)
+    verifier.refresh()
+    assert reason(verifier, token) == "revoked"
+    verifier.close()
 
 
 def test_credentials_of_another_issuer(issuer):
