@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 from flask import Blueprint, Flask, Response, g
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
@@ -78,8 +79,9 @@ def create_app(
     settings: Settings | None = None,
     blueprints: Sequence[Blueprint] = (routes.health, routes.v1, routes.people, routes.widget),
     policy: RoutePolicy = POLICY,
+    http_client: httpx.Client | None = None,
 ) -> Flask:
-    """Without settings: those of the environment, and a log on stderr."""
+    """Without settings: those of the environment, and a log on stderr. `http_client`: for tests."""
     if settings is None:
         settings = Settings.from_env(os.environ)
         logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
@@ -98,6 +100,7 @@ def create_app(
         max_staleness=settings.max_staleness,
         key_templates=settings.key_templates,
         environment=settings.environment,
+        http_client=http_client,
     )
     app.before_request(begin)
     app.after_request(finish)
