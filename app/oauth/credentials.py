@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from hashlib import sha256
+from typing import NamedTuple, TypeVar
 
 from app.errors import KeyRefused
 from app.policy.limits import Failures
@@ -21,11 +22,16 @@ from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import BadChecksum, InvalidToken, MalformedKey, Reason
 from keyturn.exposure import is_whole_key
+from keyturn.jwk import VerificationKey
+from keyturn.recent import Recent
 from keyturn.scope import ScopeSet
 from keyturn.status_list import SUSPENDED, VALID
 from keyturn.verify import TokenVerifier, is_token_shaped
 
 MAX_LENGTH = 16 * 1024
+REMEMBERED = 10_000
+REMEMBERED_BYTES = 32 * 1024 * 1024
+"""Tokens whose signature was checked, and what they take in memory at most, roughly."""
 KEY_ID = "key_"
 """How the ids of API keys begin, and no client's."""
 
@@ -61,6 +67,12 @@ def counted(failures: Failures, origin: Origin, find: Callable[[Callable[[], Non
             require_few_failures()
             failures.note(origin.ip)
         raise
+
+
+class _Checked(NamedTuple):
+    claims: AccessTokenClaims
+    key: VerificationKey
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,10 @@ class Credentials:
         self._directory = directory
         self._status_lists = status_lists
         self._clock = clock
+        self._keyring = keyring
+        self._checked: Recent[bytes, _Checked] = Recent(
+            REMEMBERED, REMEMBERED_BYTES, lambda checked: checked.weight
+        )
         self._tokens = TokenVerifier(
             issuer=settings.issuer,
             audience=UNSAFE_ANY_AUDIENCE,  # whoever asks says for whom it should be
@@ -125,7 +141,7 @@ class Credentials:
 
     def token(self, presented: str) -> FoundToken:
         """A JWT of ours: signature, life, revocation, and its client's present standing."""
-        claims = self._tokens.verify(presented)
+        claims = self._genuine(presented)
         if self._directory.is_revoked(claims.jti):
             raise InvalidToken(Reason.REVOKED)
         standing = self._status_lists.standing(claims.status)
@@ -141,6 +157,23 @@ class Credentials:
         if client is None or client.status != ACTIVE:
             raise InvalidToken(Reason.DISABLED)
         return FoundToken(claims, self._standing(client.organization_id, client.environment))
+
+    def _genuine(self, presented: str) -> AccessTokenClaims:
+        """Its claims. The signature of the same text is checked once for each of our keys: that is
+        most of what it costs to answer for a token."""
+        if len(presented) > MAX_LENGTH:
+            raise InvalidToken(Reason.TOO_LARGE)
+        digest = sha256(presented.encode("utf-8", "surrogatepass")).digest()
+        known = self._checked.get(digest)
+        if (
+            known is not None
+            and self._keyring.get(known.key.kid) is known.key
+            and self._clock().timestamp() < known.claims.exp
+        ):
+            return known.claims
+        claims, key = self._tokens.verify_by(presented)
+        self._checked.put(digest, _Checked(claims, key, 2_000 + 4 * len(presented)))
+        return claims
 
     def api_key(self, presented: str, before_reading: Callable[[], None] | None = None) -> FoundKey:
         """An API key of ours that is good. Raises KeyRefused for one that is not."""

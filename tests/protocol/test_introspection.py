@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.oauth import credentials as oauth
+from keyturn.errors import InvalidToken, Reason
 from tests.support.installation import Credentials, Key
 from tests.support.served import eventually
 from tests.support.tokens import unverified
@@ -253,6 +255,27 @@ def test_a_key_that_is_revoked(world, ask, installation):
     assert ask(key).json()["active"] is True
     installation.revoke_key(key.id, organization=world.own)
     eventually(lambda: ask(key).json() == INACTIVE, timeout=1)
+
+
+def test_a_token_that_was_checked_before_expires(installation):
+    """Its signature is not looked at again, its time is."""
+    services, client = installation.services, installation.client()
+    token = installation.http.post(
+        "/oauth/token", data={"grant_type": "client_credentials"}, auth=client
+    ).json()["access_token"]
+    now = datetime.now(UTC)
+    credentials = oauth.Credentials(
+        services.settings,
+        services.directory,
+        services.keyring,
+        services.credentials._status_lists,
+        lambda: now,
+    )
+    assert [credentials.token(token).claims.client_id for _ in range(2)] == [client.client_id] * 2
+    now += services.settings.token_ttl + timedelta(minutes=1)
+    with pytest.raises(InvalidToken) as refused:
+        credentials.token(token)
+    assert refused.value.reason == Reason.EXPIRED
 
 
 def test_a_key_whose_time_is_over(server, world, ask, installation):
