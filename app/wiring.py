@@ -51,6 +51,7 @@ from app.tokens.keyring import Keyring
 from app.tokens.retention import Retention
 from app.tokens.status_lists import StatusLists
 from app.tokens.upkeep import SCHEDULE, Upkeep, keep_status_lists
+from app.tokens.uses import UsesInMemory
 
 GRANTS = (
     ClientCredentials,  # RFC 6749 §4.4
@@ -78,6 +79,7 @@ class Services:
     status_lists: StatusLists
     journal: Journal
     shipper: Shipper
+    uses: UsesInMemory
     upkeep: Upkeep
     credentials: Credentials
     limiter: Limiter
@@ -138,7 +140,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         is_synced=settings.journal_durability == "disk",
     )
     journal = TokenJournal(file)
-    tally = Tally(ENDPOINTS)
+    tally, uses = Tally(ENDPOINTS), UsesInMemory(store)
     counter = _counter(settings, store)
     limiter = Limiter(counter)
     failures = Failures(limiter, settings.failed_authentication_limit)
@@ -164,10 +166,13 @@ def wire(settings: Settings, engine: Any) -> Services:
             acting,
             journal,
             tally,
+            uses,
             partial(exposure.flag, store),
         )
     )
-    server.register_endpoint(Revocation(client_auth, credentials, failures, store))  # RFC 7009
+    server.register_endpoint(  # RFC 7009
+        Revocation(client_auth, credentials, failures, store, uses)
+    )
     shipper, reporter = Shipper(file, store), Reporter(settings)
     upkeep = Upkeep(
         store,
@@ -200,6 +205,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         status_lists=status_lists,
         journal=file,
         shipper=shipper,
+        uses=uses,
         upkeep=upkeep,
         credentials=credentials,
         limiter=limiter,
@@ -228,7 +234,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             settings.database_timeout.total_seconds(),
         ),
         # In the order of their ends: what is shipped last is still counted.
-        background=Background(upkeep, feed, shipper, reporter),
+        background=Background(upkeep, feed, uses, shipper, reporter),
     )
     made.reporter.read_from(_readings(made, limiter, counter))
     return made

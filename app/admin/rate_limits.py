@@ -18,6 +18,11 @@ _CLASS = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,31})")
 _WRITTEN = re.compile(r"(?P<limit>[0-9]{1,10})/(?P<window>[a-z]+)(?::(?P<route_class>.+))?")
 
 
+def is_route_class(text: str) -> bool:
+    """Whether a class of a resource server's routes can be called that."""
+    return _CLASS.fullmatch(text) is not None
+
+
 def read_rate_limits(limits: Iterable[RateLimitInput]) -> list[dict[str, Any]]:
     """Parsed and each once: ``{"limit", "window", "class"}``. Raises Invalid, naming the field.
 
@@ -59,7 +64,7 @@ def _checked(limit: Any, window: Any, route_class: Any) -> dict[str, Any]:
     if window not in WINDOWS:
         raise _refused(f"window must be one of: {', '.join(WINDOWS)}")
     if route_class is not None and not (
-        isinstance(route_class, str) and _CLASS.fullmatch(route_class)
+        isinstance(route_class, str) and is_route_class(route_class)
     ):
         raise _refused("class must have up to 32 lower-case letters, digits, '.', '_' or '-'")
     return {"limit": limit, "window": window, "class": route_class}

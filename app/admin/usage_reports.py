@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.admin import fields
 from app.admin.desk import Desk
+from app.admin.rate_limits import is_route_class
 from app.admin.rights import require
 from app.builtin import INTROSPECT, ORGANIZATIONS_READ
 from app.errors import Invalid
@@ -31,7 +32,6 @@ KEPT = OLDEST + timedelta(days=1)
 """How long a report is known; what it says is too old to be counted again then."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_CLASS = re.compile(r"(?:[a-z0-9][a-z0-9._-]{0,31})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _uses(seen: Iterable[tuple[Entry, Owned]], now: datetime) -> Uses:
 
 
 def _check(entry: Entry, where: str) -> None:
-    if not _CLASS.fullmatch(entry.route_class):
+    if entry.route_class and not is_route_class(entry.route_class):
         raise Invalid(
             "class must have up to 32 lower-case letters, digits, '.', '_' or '-'",
             field=f"{where}route_class",

@@ -8,7 +8,7 @@ from typing import Any
 
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from app.builtin import INTROSPECT, ORGANIZATIONS_READ
+from app.builtin import INTROSPECT, INTROSPECT_CLASS, INTROSPECTED_CLASS, ORGANIZATIONS_READ
 from app.errors import InsufficientRight, InvalidRequest, KeyRefused
 from app.oauth.acting import ActingForOthers
 from app.oauth.client_auth import ClientAuthentication
@@ -21,6 +21,7 @@ from app.records import DENY, ApiKey, Client, Organization, Origin
 from app.settings import Settings
 from app.storage.directory import Directory
 from app.tokens.journal import TokenJournal
+from app.tokens.uses import UsesInMemory
 from keyturn.acting import ACT_AS_ORGANIZATION, Acting
 from keyturn.errors import CredentialRefused, InvalidToken, Reason
 from keyturn.verify import is_token_shaped
@@ -46,6 +47,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         acting: ActingForOthers,
         journal: TokenJournal,
         tally: Tally,
+        uses: UsesInMemory,
         flag: Flag,
     ) -> None:
         super().__init__()
@@ -56,16 +58,26 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         self._acting = acting
         self._journal = journal
         self._tally = tally
+        self._uses = uses
         self._flag = flag
 
     def create_endpoint_response(self, request: OAuthRequest) -> tuple[int, dict[str, Any], None]:
-        client, _ = self._client_auth.authenticate(request, time.time())
+        client, secret_id = self._client_auth.authenticate(request, time.time())
         organization = self._directory.organization(client.organization_id)
         if INTROSPECT not in organization.catalogue.expand(client.grant):
             raise InsufficientRight
         presented = request.form.get("token")
         if not presented:
             raise InvalidRequest("token is missing")
+        self._uses.note(
+            "client",
+            client.client_id,
+            client.organization_id,
+            INTROSPECT_CLASS,
+            ip=request.origin.ip,
+            secret_id=secret_id,
+            exercised=INTROSPECT,
+        )
         kind = "token" if is_token_shaped(presented) else "api_key"
         try:
             found = self._credentials.find(presented)
@@ -79,6 +91,10 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         if request.form.get("organization") and ACT_AS_ORGANIZATION in found.scopes:
             return 200, self._for_another(request, client, found), None
         if isinstance(found, FoundToken):
+            holder = "client" if found.key is None else "api_key"
+            self._uses.note(
+                holder, found.claims.client_id, found.organization.id, INTROSPECTED_CLASS
+            )
             return 200, self._token(found), None
         if (how := request.form.get("exposed")) in EXPOSURES:
             # Our own parameter (§2.1 allows them): the resource server refused it, and tells us.

@@ -9,6 +9,7 @@ from contextlib import suppress
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 
 from app.admin import client_secrets
+from app.builtin import REVOKE_CLASS
 from app.errors import InvalidClient, InvalidRequest
 from app.oauth.client_auth import ClientAuthentication
 from app.oauth.credentials import Credentials, counted
@@ -18,6 +19,7 @@ from app.records import Actor, Client, Origin
 from app.storage import clients
 from app.storage.revocations import revoke_key_by_possession, revoke_token
 from app.storage.store import Store
+from app.tokens.uses import UsesInMemory
 from keyturn.apikey import key_digest
 from keyturn.errors import InvalidToken, Reason
 from keyturn.scope import ScopeSet
@@ -37,8 +39,10 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
         credentials: Credentials,
         failures: Failures,
         store: Store,
+        uses: UsesInMemory,
     ) -> None:
         super().__init__()
+        self._uses = uses
         self._client_auth = client_auth
         self._credentials = credentials
         self._failures = failures
@@ -49,12 +53,20 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
     ) -> tuple[int, dict[str, object], None]:
         presented = request.form.get("token", "")
         try:
-            client = self._client_auth.authenticate(request, time.time())[0]
+            client, secret_id = self._client_auth.authenticate(request, time.time())
         except InvalidClient as error:
             if error.detail != "missing" or not presented or is_token_shaped(presented):
                 raise
             self._revoke_by_possession(presented, request.origin, error)
             return DONE
+        self._uses.note(
+            "client",
+            client.client_id,
+            client.organization_id,
+            REVOKE_CLASS,
+            ip=request.origin.ip,
+            secret_id=secret_id,
+        )
         if not presented:
             raise InvalidRequest("token is missing")
         # What is no credential of ours, or over, needs no revoking.

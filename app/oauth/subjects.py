@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app.builtin import TOKEN_CLASS
 from app.errors import InvalidRequest, KeyRefused
 from app.oauth.credentials import Credentials, counted
 from app.policy.limits import Failures
 from app.ports import Clock
 from app.records import ACTIVE, ApiKey, Client, Origin
 from app.settings import Settings
-from app.tokens.journal import TokenJournal
+from app.tokens.journal import TokenJournal, seen
 from keyturn.errors import InvalidToken, Reason
 from keyturn.scope import Grant
 
@@ -44,7 +45,8 @@ class Subjects:
                 lambda before: self._credentials.api_key(presented, before),
             ).key
         except KeyRefused as refused:
-            self._journal.key_refused(refused.key, refused.reason, origin)
+            said = seen(TOKEN_CLASS, origin.ip)
+            self._journal.key_refused(refused.key, refused.reason, origin, details=said)
             raise InvalidRequest(REFUSED, detail=str(refused.reason)) from None
         except InvalidToken as refused:
             raise InvalidRequest(REFUSED, detail=str(refused.reason)) from None

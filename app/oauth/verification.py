@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.admin.desk import Desk
+from app.admin.rate_limits import is_route_class
 from app.admin.rights import reach, require
 from app.builtin import INTROSPECT
 from app.errors import KeyRefused, NotFound, RateLimited
@@ -13,6 +14,7 @@ from app.oauth.credentials import Credentials
 from app.observe.tally import Tally
 from app.policy.limits import Allowance, Limiter, allowance
 from app.records import Actor, ApiKey, Organization, Origin
+from app.tokens.journal import seen
 from keyturn.errors import CredentialRefused, InvalidToken, Reason
 from keyturn.limits.values import Usage
 
@@ -63,9 +65,11 @@ class Verification:
             asker = (actor.type, actor.id)
             origin = Origin(actor.request_id, use.ip or actor.ip, actor.user_agent)
             if verdict.reason is None:
-                self._desk.journal.key_used(verdict.key, asker, origin)
+                self._desk.journal.key_used(verdict.key, asker, origin, _said(use))
             else:
-                self._desk.journal.key_refused(verdict.key, verdict.reason, origin, asker)
+                self._desk.journal.key_refused(
+                    verdict.key, verdict.reason, origin, asker, _said(use)
+                )
         return verdict
 
     def _verdict(self, actor: Actor, presented: str, use: Use) -> Verdict:
@@ -98,6 +102,13 @@ class Verification:
             return Verdict(Reason.RATE_LIMITED, key, error.usages)
         missing = set(use.scopes) - key.scopes.tokens
         return Verdict(Reason.INSUFFICIENT_SCOPE if missing else None, key, limits)
+
+
+def _said(use: Use) -> dict[str, str]:
+    """What usage counts of it: whatever class the asker names, it is one of a resource server."""
+    route_class = use.route_class if is_route_class(use.route_class) else ""
+    scope = " ".join(sorted(set(use.scopes)))
+    return seen(route_class, use.ip) | ({"scope": scope} if scope else {})
 
 
 def _check_place(key: ApiKey, organization: Organization, use: Use) -> None:

@@ -191,6 +191,7 @@ def _note_networks(connection: Connection, uses: Uses) -> list[dict[str, Any]]:
 
 
 def _new_networks(connection: Connection, new: Sequence[Mapping[str, Any]]) -> list[Event]:
+    """Events of those that are not the first of their credential, which is no news."""
     if not new:
         return []
     counted = (
@@ -203,19 +204,22 @@ def _new_networks(connection: Connection, new: Sequence[Mapping[str, Any]]) -> l
         known[row["credential_id"]] -= 1
     events = []
     for row in new:
-        id, time = row["credential_id"], row["first_seen_at"]
-        events.append(
-            Event(
-                id=event_id(int(time.timestamp() * 1e6) * 1000),
-                time=time,
-                type=f"{row['credential_type']}.new_network",
-                actor_type=row["credential_type"],
-                actor_id=id,
-                organization_id=row["organization_id"],
-                target_type=row["credential_type"],
-                target_id=id,
-                details={"network": row["network"], "known": known[id]},
-            )
-        )
-        known[id] += 1
+        if before := known[row["credential_id"]]:
+            events.append(_new_network(row, before))
+        known[row["credential_id"]] += 1
     return events
+
+
+def _new_network(row: Mapping[str, Any], known: int) -> Event:
+    who = (row["credential_type"], row["credential_id"])
+    return Event(
+        id=event_id(int(row["first_seen_at"].timestamp() * 1e6) * 1000),
+        time=row["first_seen_at"],
+        type=f"{row['credential_type']}.new_network",
+        actor_type=who[0],
+        actor_id=who[1],
+        organization_id=row["organization_id"],
+        target_type=who[0],
+        target_id=who[1],
+        details={"network": row["network"], "known": known},
+    )

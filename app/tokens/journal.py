@@ -16,12 +16,22 @@ from app.ids import event_id
 from app.ports import EventSink
 from app.records import REFUSED, Actor, ApiKey, Client, Origin
 from keyturn.errors import KeyturnError
+from keyturn.networks import coarse_network
 
 _WORD = re.compile(r"[a-z_]{1,64}")
 """As ``secret_mismatch``; a sentence may quote what was sent."""
 
 Asker = tuple[str | None, str | None]
 """Type and id of a credential, or of what it is about."""
+
+
+NOTHING: Mapping[str, str] = {}
+
+
+def seen(route_class: str, ip: str | None) -> dict[str, str]:
+    """What usage counts of an event about a key: where it was presented, and from where."""
+    network = coarse_network(ip)
+    return {"class": route_class} | ({"network": network} if network else {})
 
 
 class TokenJournal:
@@ -75,8 +85,11 @@ class TokenJournal:
             reason=error.detail if client and _WORD.fullmatch(error.detail) else error.code,
         )
 
-    def key_used(self, key: ApiKey, asker: Asker, origin: Origin) -> None:
-        """A resource server asked about an API key that is good."""
+    def key_used(
+        self, key: ApiKey, asker: Asker, origin: Origin, details: Mapping[str, str] = NOTHING
+    ) -> None:
+        """A resource server asked about an API key that is good. ``details`` is what else is known
+        of the use: its ``class`` of routes, the ``scope`` it needed, the caller's ``network``."""
         self._append(
             "api_key.used",
             "api_key",
@@ -85,6 +98,7 @@ class TokenJournal:
             origin,
             target_type=asker[0],
             target_id=asker[1],
+            details=details,
         )
 
     def acted(
@@ -123,9 +137,15 @@ class TokenJournal:
         )
 
     def key_refused(
-        self, key: ApiKey, reason: str, origin: Origin, asker: Asker = (None, None)
+        self,
+        key: ApiKey,
+        reason: str,
+        origin: Origin,
+        asker: Asker = (None, None),
+        details: Mapping[str, str] = NOTHING,
     ) -> None:
-        """A whole key that is not good was presented, here or to a resource server that asked."""
+        """A whole key that is not good was presented, here or to a resource server that asked;
+        ``details`` as with ``key_used``."""
         self._append(
             "api_key.refused",
             "api_key",
@@ -136,6 +156,7 @@ class TokenJournal:
             reason=reason,
             target_type=asker[0],
             target_id=asker[1],
+            details=details,
         )
 
     def _append(

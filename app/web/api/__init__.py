@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Response, g
+import re
+
+from flask import Response, current_app, g, request
 from flask_openapi3 import APIBlueprint, OpenAPI
 
+from app.builtin import MANAGEMENT
+from app.records import LIMITED, REFUSED, SUCCESS
 from app.web.api import (
     activity,
     api_keys,
@@ -28,6 +32,7 @@ from app.web.api import (
 )
 from app.web.api.bodies import JsonRequest
 from app.web.api.caller import admit
+from app.wiring import services
 from keyturn.limits.headers import limit_headers
 
 COLLECTIONS = (
@@ -57,6 +62,7 @@ def _assemble() -> APIBlueprint:
     whole.before_request(admit)
     whole.after_request(_never_stored)
     whole.after_request(_says_what_is_left)
+    whole.after_request(_counts)
     for collection in COLLECTIONS:
         whole.register_api(collection.blueprint)
     return whole
@@ -73,7 +79,38 @@ def _says_what_is_left(response: Response) -> Response:
     return response
 
 
+def _counts(response: Response) -> Response:
+    """A use of the credential, whatever came of it."""
+    if "credential" in g:
+        outcome = _OUTCOMES.get(response.status_code, SUCCESS)
+        credential_type, credential_id, organization_id = g.credential
+        services(current_app).uses.note(
+            credential_type,
+            credential_id,
+            organization_id,
+            MANAGEMENT,
+            outcome=outcome,
+            ip=g.origin.ip,
+            exercised=_needed() if outcome == SUCCESS else "",
+        )
+    return response
+
+
+def _needed() -> str:
+    path = _VARIABLE.sub(r"{\1}", request.url_rule.rule) if request.url_rule else ""
+    return _SCOPES.get((request.method, path), "")
+
+
+_OUTCOMES = {401: REFUSED, 403: REFUSED, 429: LIMITED}
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _v1 = _assemble()
+_SCOPES = {
+    (method.upper(), path): " ".join(operation.security[0]["bearer"])
+    for path, item in _v1.paths.items()
+    for method, operation in vars(item).items()
+    if getattr(operation, "security", None)
+}
+"""What each route needs, by method and path as they are described."""
 
 
 def mount(app: OpenAPI) -> None:

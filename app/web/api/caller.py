@@ -15,6 +15,7 @@ from app.errors import Invalid, KeyRefused
 from app.oauth.credentials import FoundKey, FoundToken, counted
 from app.policy.limits import allowance
 from app.records import Actor, ApiKey, Origin
+from app.tokens.journal import seen
 from app.web.exposure import tell_owner
 from app.wiring import Services, services
 from keyturn.acting import Acting, acting
@@ -62,9 +63,13 @@ def admit() -> None:
         g.caller = _identify(found, request.headers.get("Authorization"), g.origin)
     except KeyRefused as refused:
         g.profile = found.directory.organization(refused.key.organization_id).profile
-        found.desk.journal.key_refused(refused.key, refused.reason, g.origin)
+        _note_refusal(refused.key, refused.reason, g.origin)
         raise
     _check_query()
+
+
+def _note_refusal(key: ApiKey, reason: Reason, origin: Origin) -> None:
+    desk().journal.key_refused(key, reason, origin, details=seen(MANAGEMENT, origin.ip))
 
 
 def _require_hidden(found: Services, origin: Origin) -> None:
@@ -105,6 +110,7 @@ def _identify(found: Services, authorization: str | None, origin: Origin) -> Cal
             if refused.reason is Reason.SERVER_ONLY:  # whoever has the page has the key
                 flag(found.store, key, presented.digest, str(refused.reason), origin)
             raise
+    g.credential = known.actor.type, known.actor.id, presented.organization.id
     if request.path not in _UNCOUNTED:
         # Once a request, and for whoever may be here at all: a key in wrong hands uses nothing up.
         allowed = allowance(known.actor.id, MANAGEMENT, presented.organization, key)
@@ -181,7 +187,11 @@ def _by_key(
 ) -> Caller:
     """By the key itself, or by a token that was obtained with it."""
     restrictions = key.restrictions_in(presented.organization)
-    restrictions.check(origin.ip, request.headers.get("Origin"))
+    try:
+        restrictions.check(origin.ip, request.headers.get("Origin"))
+    except RestrictionRefused as refused:
+        _note_refusal(key, refused.reason, origin)
+        raise
     held = scopes.narrowed_to(key.scopes)
     return Caller(
         _actor("api_key", key.id, presented, held, key.environment, origin), key.expires_at

@@ -1,0 +1,113 @@
+"""Uses that leave no event: counted in memory, and written down once a second.
+
+Requests pay one ``append``. What a process has not written when it dies is lost: a second of
+counts, never a limit or an event.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from datetime import datetime
+from typing import Any
+
+from app.errors import Conflict, Unavailable
+from app.records import SUCCESS
+from app.storage import usage
+from app.storage.shipping import LANE
+from app.storage.store import Store
+from app.storage.uses import Use, hour_of
+from keyturn.networks import coarse_network
+
+log = logging.getLogger(__name__)
+
+MOST = 100_000
+"""Kinds that wait while the database is away; of more, nothing is remembered."""
+
+
+class UsesInMemory:
+    """What requests of this process did; written down in the background."""
+
+    def __init__(self, store: Store, interval: float = 1.0) -> None:
+        self._store = store
+        self._interval = interval
+        self._noted: deque[tuple[Any, ...]] = deque()
+        self._waiting: dict[Use, tuple[int, datetime]] = {}
+        self._writing = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def note(
+        self,
+        credential_type: str,
+        credential_id: str,
+        organization_id: str,
+        route_class: str,
+        *,
+        outcome: str = SUCCESS,
+        ip: str | None = None,
+        secret_id: str | None = None,
+        exercised: str = "",
+    ) -> None:
+        """Somebody used a credential; ``ip`` where it came from its holder."""
+        self._noted.append(  # atomic; and nothing else that another thread may touch
+            (credential_type, credential_id, organization_id, route_class, outcome, ip, secret_id,
+             exercised)
+        )  # fmt: skip
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="uses", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left, if the database lets us, and end."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        self.write()
+
+    def write(self) -> None:
+        """Write down what was noted; what cannot be written now waits for the next time."""
+        with self._writing:
+            self._add_up(self._store.clock())
+            if not self._waiting:
+                return
+            try:
+                with self._store.begin() as connection:
+                    usage.hold(connection, self._waiting, LANE)
+                    usage.add(connection, self._waiting, LANE)
+                self._waiting = {}
+            except (Conflict, Unavailable) as error:
+                log.warning("uses wait: %s", error.detail)
+            except Exception:
+                log.exception("uses are lost")
+                self._waiting = {}
+
+    def _add_up(self, now: datetime) -> None:
+        hour, waiting = hour_of(now), self._waiting
+        kinds: dict[tuple[Any, ...], int] = {}
+        for _ in range(len(self._noted)):
+            # Taken away by us alone, under the lock; what comes meanwhile waits.
+            kind = self._noted.popleft()
+            kinds[kind] = kinds.get(kind, 0) + 1
+        for kind, count in kinds.items():
+            type, id, organization_id, route_class, outcome, ip, secret_id, exercised = kind
+            use = Use(
+                credential_type=type,
+                credential_id=id,
+                organization_id=organization_id,
+                hour=hour,
+                route_class=route_class,
+                outcome=outcome,
+                network=coarse_network(ip),
+                secret_id=secret_id,
+                exercised=exercised,
+            )
+            if use in waiting or len(waiting) < MOST:
+                waiting[use] = (waiting.get(use, (0, now))[0] + count, now)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self.write()
