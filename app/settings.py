@@ -267,6 +267,11 @@ class Settings:
         lambda value: timedelta(days=_number(1, 36500)(value)),
         "Days that audit events are kept; default: for ever.",
     )
+    usage_retention: timedelta = _knob(
+        timedelta(days=400),
+        lambda value: timedelta(days=_number(8, 36500)(value)),
+        "Days that counts of use, and networks and scopes that nobody uses any more, are kept.",
+    )
     database_pool: int = _knob(5, _number(1, 100), "Database connections of each worker.")
     database_timeout: timedelta = _knob(
         timedelta(seconds=5),
@@ -359,10 +364,13 @@ def table() -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (*heads, *rows))
 
 
+_UNITS = {"poll_interval": timedelta(milliseconds=1), "usage_retention": timedelta(days=1)}
+
+
 def _shown(name: str, default: Any) -> str:
     if default in (None, ()):
         return "none"
     if isinstance(default, timedelta):
-        unit = timedelta(milliseconds=1) if name == "poll_interval" else timedelta(seconds=1)
+        unit = _UNITS.get(name, timedelta(seconds=1))
         return f"`{default // unit}`"
     return f"`{default}`"

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
+from app.admin import usage_reports
 from app.admin.desk import Desk
 from app.apikeys import exposure, schedule
 from app.background import Background
@@ -183,7 +184,11 @@ def wire(settings: Settings, engine: Any) -> Services:
             Retention(store, settings, SCHEDULE).apply_due,
             lambda: schedule.write_down_ends(store),
         ),
-        hourly=(lambda: schedule.keep_policies(store), lambda: keep_status_lists(store)),
+        hourly=(
+            lambda: schedule.keep_policies(store),
+            lambda: keep_status_lists(store),
+            lambda: usage_reports.forget(store, settings),
+        ),
     )
     desk = Desk(
         store=store,

@@ -14,7 +14,10 @@ from app.admin.rights import require
 from app.builtin import INTROSPECT, ORGANIZATIONS_READ
 from app.errors import Invalid
 from app.records import OUTCOMES, Actor
+from app.settings import Settings
 from app.storage import usage_reports as stored
+from app.storage import usage_retention
+from app.storage.store import Store
 from app.storage.usage_reports import Owned, Taken
 from app.storage.uses import Use, Uses, hour_of
 from keyturn.errors import InvalidScope
@@ -71,6 +74,13 @@ def take(desk: Desk, actor: Actor, report_id: str, entries: Sequence[Entry]) -> 
         ]
         taken = Taken(len(seen), len(entries) - len(seen))
         return stored.take(connection, actor.id, report_id, _uses(seen, now), taken, now)
+
+
+def forget(store: Store, settings: Settings) -> None:
+    """Remove what is kept no longer: reports, and with them all other usage. Raises Unavailable."""
+    now = store.clock()
+    stored.forget(store, now - KEPT)
+    usage_retention.forget(store, now - settings.usage_retention)
 
 
 def _may_see(actor: Actor, owned: Owned) -> bool:

@@ -12,15 +12,17 @@ from app.builtin import KEYS_READ
 from app.errors import NotFound
 from app.key_templates import key_templates
 from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED, Actor, Organization
-from app.storage import api_keys, organizations, plans
+from app.storage import api_keys, organizations, plans, usage_queries
 from app.storage.directory import api_key_record
-from app.storage.models import ApiKeyRow, OrganizationRow, PlanRow
+from app.storage.models import ApiKeyRow, OrganizationRow, PlanRow, UsageNetworkRow
 from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.bearer import can_be_sent
 from keyturn.errors import BadChecksum, MalformedKey, Reason, RestrictionRefused
 from keyturn.restrictions import Restrictions
 
 MAX_LENGTH = 16 * 1024
+NETWORKS = 3
+"""How many of the networks are shown that it was last seen from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> 
             _domain(organizations.record(session, owner), row, shown, asked),
             _scopes(shown, asked.scopes),
             _limits(shown, plan),
+            _use(shown, usage_queries.networks_of(session, row.id, NETWORKS)),
         )
         return Inspection(checks, shown)
 
@@ -185,6 +188,15 @@ def _domain(organization: Organization, row: ApiKeyRow, key: ApiKeyView, asked: 
     if asked.origin and api_key_record(row).restrictions_in(organization).server_only:
         return Check("domain", False, "for servers alone: make a publishable key for the page")
     return _restriction("domain", Reason.ORIGIN_MISMATCH, key, asked)
+
+
+def _use(key: ApiKeyView, seen: Sequence[UsageNetworkRow]) -> Check:
+    """No rule, but what its owner looks for next."""
+    if key.last_used_at is None:
+        return Check("use", None, "never used")
+    places = ", ".join(row.network for row in seen)
+    says = f"last used at {key.last_used_at:%Y-%m-%dT%H:%M:%SZ}"
+    return Check("use", None, says + (f", seen from {places}" if places else ""))
 
 
 def _restriction(rule: str, reason: Reason, key: ApiKeyView, asked: Situation) -> Check:

@@ -18,6 +18,7 @@ from app.cli import (
     scopes,
     server,
     signing_keys,
+    usage,
     users,
 )
 
@@ -33,6 +34,7 @@ GROUPS = (
     users,
     signing_keys,
     audit,
+    usage,
     backup,
     doctor,
     server,

@@ -19,12 +19,13 @@ from app.admin.pages import MAX_LIMIT
 from app.cli.terminal import DURATION, Group, Installation, Refused, as_json, plain, print_table
 from app.crypto.signing import ALGORITHMS
 from app.errors import Invalid
-from app.records import Event
+from app.records import REFUSED, SUCCESS, Event
 from app.storage.canonical import INSTALLATION
 from keyturn import wire
 from keyturn.jwk import VerificationKey, read_jwks
 from keyturn.jwks import FixedKeys
 
+EVENT_OUTCOMES = (SUCCESS, REFUSED)
 POLL = 0.5
 """Seconds between two looks with ``--follow``."""
 
@@ -44,6 +45,8 @@ def register(app: Flask) -> None:
 @click.option("--type", "type_", help="As client.created, or 'client.*'.")
 @click.option("--actor", "actor_id", metavar="ID", help="Who did it.")
 @click.option("--target", "target_id", metavar="ID", help="To which.")
+@click.option("--outcome", type=click.Choice(EVENT_OUTCOMES))
+@click.option("--ip", help="From this address.")
 @click.option("--request-id")
 @click.option("--since", type=DURATION, help="Not older than that, as 24h.")
 @click.option("--org", metavar="ORG", help="One organization, by id or name. Default: all.")
@@ -54,6 +57,8 @@ def tail(
     type_: str | None,
     actor_id: str | None,
     target_id: str | None,
+    outcome: str | None,
+    ip: str | None,
     request_id: str | None,
     since: int | None,
     org: str | None,
@@ -65,6 +70,8 @@ def tail(
         type=type_,
         actor_id=actor_id,
         target_id=target_id,
+        outcome=outcome,
+        ip=ip,
         request_id=request_id,
         since=None if since is None else at.desk.clock() - timedelta(seconds=since),
     )

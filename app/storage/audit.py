@@ -17,12 +17,23 @@ class EventFilter:
     """Which events: every named field must fit. ``client.*`` is every type below ``client.``."""
 
     type: str | None = None
+    actor_type: str | None = None
     actor_id: str | None = None
+    target_type: str | None = None
     target_id: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    ip: str | None = None
     request_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     """Not included."""
+
+
+EQUAL = (
+    "actor_type", "actor_id", "target_type", "target_id", "outcome", "reason", "ip", "request_id"
+)  # fmt: skip
+"""Fields that must be just as they are named."""
 
 
 def page(
@@ -44,13 +55,9 @@ def page(
         statement = statement.where(row.type.startswith(wanted.type[:-1], autoescape=True))
     elif wanted.type is not None:
         statement = statement.where(row.type == wanted.type)
-    for column, value in (
-        (row.actor_id, wanted.actor_id),
-        (row.target_id, wanted.target_id),
-        (row.request_id, wanted.request_id),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
+    for name in EQUAL:
+        if (value := getattr(wanted, name)) is not None:
+            statement = statement.where(getattr(row, name) == value)
     if wanted.since is not None:
         statement = statement.where(row.time >= wanted.since)
     if wanted.until is not None:

@@ -146,6 +146,7 @@ class TokenJournal:
     ) -> None:
         """A whole key that is not good was presented, here or to a resource server that asked;
         ``details`` as with ``key_used``."""
+        target = asker if asker[0] else ("api_key", key.id)
         self._append(
             "api_key.refused",
             "api_key",
@@ -154,8 +155,8 @@ class TokenJournal:
             origin,
             outcome=REFUSED,
             reason=reason,
-            target_type=asker[0],
-            target_id=asker[1],
+            target_type=target[0],
+            target_id=target[1],
             details=details,
         )
 

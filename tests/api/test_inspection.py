@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.served import eventually
+
 GOOD = {
     "ip": "10.1.2.3",
     "origin": "https://shop.example.com",
@@ -10,7 +12,7 @@ GOOD = {
 }
 RULES = [
     "header", "format", "checksum", "known", "status", "expiry", "organization", "environment",
-    "network", "domain", "scopes", "limits",
+    "network", "domain", "scopes", "limits", "use",
 ]  # fmt: skip
 
 
@@ -134,3 +136,17 @@ def test_the_key_that_was_inspected_is_nowhere(installation, inspect, key, caplo
     assert key.key not in caplog.text
     for table in ("audit_events", "api_keys"):
         assert key.key not in str(installation.rows(f"SELECT * FROM {table}"))
+
+
+def test_last_use_is_shown(installation, inspect, owner):
+    made = installation.api_key(["rooms:read"], organization=owner.organization_id)
+    assert inspect(made.key)["use"]["says"] == "never used"
+    body = {"key": made.key, "ip": "192.0.2.9"}
+    assert owner.admin.post("/v1/api-keys/verify", json=body).json()["valid"] is True
+    installation.services.shipper.ship_now()
+
+    def says():
+        return inspect(made.key)["use"]["says"]
+
+    eventually(lambda: says().startswith("last used at 2"), timeout=10)
+    assert says().endswith("seen from 192.0.2.0/24")

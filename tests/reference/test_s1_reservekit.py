@@ -7,6 +7,7 @@ import pytest
 
 from tests.examples.support import ROUTES
 from tests.reference.support import called_with_the_printed_line, replaced, shell
+from tests.support.served import eventually
 
 PRODUCT = "reservekit"
 HOST = "https://api.reservekit.io"
@@ -221,3 +222,34 @@ def test_the_api_refuses_it_and_tells_its_owner(product):
     [row] = product.installation.rows(exposed, id=made.id)
     assert row.exposed_by == "server_only"
     assert product.with_key(product.key().key, headers=headers).status_code == 200
+
+
+@pytest.mark.row("S1-12", "S2-45")
+def test_usage_by_time_class_outcome_and_network(product):
+    """Ways of use, seen by the key's owner: at the API, and by whoever asks on its behalf."""
+    owner = {"Authorization": f"Bearer {product.key(['keyturn:*']).key}"}
+    made, verify = product.key(), f"{product.server.url}/v1/api-keys/verify"
+    for ip, route_class in (("192.0.2.1", "read"), ("192.0.2.2", "read"), ("2001:db8::1", "write")):
+        body = {"key": made.key, "ip": ip, "route_class": route_class}
+        answer = product.http.post(verify, headers=owner, json=body)
+        assert answer.json()["valid"] is True
+
+    def read(path, **params):
+        answer = product.server.get(path, headers=owner, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def counted():
+        return {
+            (one["route_class"], one["outcome"]): one["count"]
+            for one in read("/v1/usage", credential_id=made.id, interval="day")
+        }
+
+    eventually(lambda: counted() == {("read", "success"): 2, ("write", "success"): 1}, timeout=20)
+    networks = read("/v1/usage/networks", credential_id=made.id)
+    assert {one["network"]: one["count"] for one in networks} == {
+        "192.0.2.0/24": 2,
+        "2001:db8::/48": 1,
+    }
+    [told] = read("/v1/activity", type="api_key.new_network", target_id=made.id)
+    assert told["details"] == {"network": "2001:db8::/48", "known": 1}

@@ -6,6 +6,7 @@ import pytest
 
 from examples.bookings.declare import read_catalogue
 from keyturn import BASE36, KeyTemplate
+from tests.examples.support import SCOPES
 from tests.reference.support import (
     called_with_the_printed_line,
     javascript,
@@ -14,6 +15,7 @@ from tests.reference.support import (
     shell,
     with_axios,
 )
+from tests.support.served import eventually
 
 PRODUCT = "experiencelocal"
 HOST = "https://api.experiencelocal.io"
@@ -224,3 +226,45 @@ def test_a_new_key_works_at_once(product):
 @pytest.mark.row("S2-26")
 def test_the_key_is_kept_in_its_variable(product):
     assert "ayaks" in called_with_the_printed_line(product, "EXPERIENCELOCAL_API_KEY")
+
+
+ACTS = [
+    ("api_key.viewed", "GET", "", None),
+    ("api_key.updated", "PATCH", "", {"name": "other"}),
+    ("api_key.updated", "PATCH", "", {"allowed_ips": ["192.0.2.0/24"]}),
+    ("api_key.disabled", "PATCH", "", {"status": "disabled"}),
+    ("api_key.enabled", "PATCH", "", {"status": "active"}),
+    ("api_key.rotated", "POST", "/rotate", {}),
+    ("api_key.revoked", "DELETE", "", None),
+]
+
+
+@pytest.mark.row("S2-8")
+def test_each_act_leaves_one_event(product):
+    """Who, to which, when, from where, and by which request; and a use of it that failed."""
+    admin = product.key(["keyturn:*", *SCOPES])
+    headers = {"Authorization": f"Bearer {admin.key}"}
+    send = product.server.request
+    body = {"name": "walked", "scopes": sorted(SCOPES)}
+    answer = send("POST", "/v1/api-keys", headers=headers, json=body)
+    made = answer.json()
+    by_request = {answer.headers["X-Request-Id"]: ("api_key.created", admin.id)}
+    for type, method, path, body in ACTS:
+        also = {} if body is None else {"json": body}
+        answer = send(method, f"/v1/api-keys/{made['id']}{path}", headers=headers, **also)
+        assert answer.is_success, answer.text
+        by_request[answer.headers["X-Request-Id"]] = (type, admin.id)
+    failed = send("GET", "/v1/me", headers={"Authorization": f"Bearer {made['key']}"})
+    assert failed.status_code in (401, 403)
+    by_request[failed.headers["X-Request-Id"]] = ("api_key.refused", made["id"])
+
+    def told():
+        query = f"/v1/activity?target_id={made['id']}&limit=200"
+        found = send("GET", query, headers=headers).json()["data"]
+        return {
+            one["request_id"]: (one["type"], one["actor"]["id"])
+            for one in found
+            if one["ip"] == "127.0.0.1" and one["time"] and one["target"]["type"] == "api_key"
+        }
+
+    eventually(lambda: told() == by_request, timeout=20)

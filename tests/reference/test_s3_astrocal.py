@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.reference.support import javascript, replaced, shell
+from tests.support.served import eventually
 
 PRODUCT = "astrocal"
 ENVIRON = {"KEYTURN_API_PROFILE": "astrocal"}
@@ -166,3 +167,41 @@ def test_the_description_and_the_page_to_try_it_need_no_key(product):
     assert spec["openapi"].startswith("3.1")
     assert "/v1/api-keys" in spec["paths"]
     assert product.server.get("/docs").status_code == 200
+
+
+@pytest.mark.row("S3-18")
+def test_usage_and_limits_of_the_calling_key_and_its_organization(product):
+    limits = [{"limit": 50, "window": "hour"}]
+    mine = product.key(["keyturn:usage:read"], rate_limits=limits).key
+    other = product.key(["keyturn:keys:read"])
+
+    def read(**params):
+        headers = {"Authorization": f"Bearer {mine}"}
+        answer = product.server.get("/v1/usage", headers=headers, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    product.server.get("/v1/api-keys", headers={"Authorization": f"Bearer {other.key}"})
+    eventually(lambda: read(credential_id=other.id)["data"], timeout=20)
+    [count] = read(credential_id=other.id)["data"]
+    assert (count["route_class"], count["outcome"], count["count"]) == ("management", "success", 1)
+    [standing] = read()["limits"]
+    assert standing["limit"] == 50
+    assert standing["used"] + standing["remaining"] == 50
+    assert standing["resets_at"].endswith("Z")
+    refused = product.server.get("/v1/usage", headers={"Authorization": f"Bearer {other.key}"})
+    assert refused.status_code == 403
+
+
+@pytest.mark.row("S3-19")
+def test_the_activity_of_the_organization_by_right(installation, product, manage):
+    made = product.key(["keyturn:audit:read"])
+    headers = {"Authorization": f"Bearer {made.key}"}
+    found = product.server.get(f"/v1/activity?target_id={made.id}", headers=headers).json()["data"]
+    assert [one["type"] for one in found] == ["api_key.created"]
+    without = product.key(["keyturn:keys:read"]).key
+    refused = product.server.get("/v1/activity", headers={"Authorization": f"Bearer {without}"})
+    assert refused.status_code == 403
+    other = installation.organization()
+    theirs = product.server.get(f"/v1/activity?organization_id={other}", headers=headers)
+    assert theirs.status_code == 404

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.admin import usage_reports
 from app.storage.journal import Journal
 from app.storage.shipping import REJECTED, ship
 
@@ -173,3 +174,17 @@ def test_an_event_of_another_form_is_kept_and_not_counted(any_installation, ship
     assert shipped(a_line(any_installation, client, details=odd)) == 1
     assert counts(any_installation) == {}
     assert not (any_installation.journal_dir / REJECTED).exists()
+
+
+def test_what_is_too_long_ago_is_forgotten(any_installation, shipped, client):
+    now, year = time.time_ns(), 365 * 24 * HOUR
+    old = {"time": now - 2 * year, "ip": ELSEWHERE, "details": {"scope": "bookings:cancel"}}
+    shipped(a_line(any_installation, client, 1, **old), a_line(any_installation, client, 2))
+    retained = any_installation.services.settings.usage_retention
+    assert retained.days == 400
+    usage_reports.forget(any_installation.desk.store, any_installation.services.settings)
+    assert set(counts(any_installation)) == {(client, this_hour(now), "keyturn:token", "success")}
+    [seen] = any_installation.rows("SELECT network FROM usage_networks")
+    assert seen.network == "192.0.2.0/24"
+    scopes = any_installation.rows("SELECT scope FROM usage_scopes ORDER BY scope")
+    assert [one.scope for one in scopes] == ["bookings:read", "reports:read"]

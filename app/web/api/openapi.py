@@ -9,7 +9,7 @@ from flask_openapi3 import OpenAPI, SecurityScheme, Server
 from flask_openapi3.models import PathItem, Schema
 
 from app.builtin import administration
-from app.web.api import beside
+from app.web.api import activity, beside
 from app.web.api.values import Error
 from app.wiring import services
 
@@ -20,6 +20,10 @@ Tokens and API keys for machines. Authenticate by `Authorization: Bearer` with a
 `/oauth/token` or with an API key; credentials in the URL are never taken. Times are RFC 3339 in
 UTC. Lists are paged by `limit` and `cursor`. Every answer has an `X-Request-Id`; quote it when
 something goes wrong."""
+
+
+EXPORTS = {"list_activity": [media_type for _, media_type in activity.EXPORTS.values()]}
+"""What else an operation can answer, as a file."""
 
 
 def describe(app: OpenAPI) -> None:
@@ -62,6 +66,9 @@ def document(app: OpenAPI) -> dict[str, Any]:
     for path, operation in _operations(spec):
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _never_null(parameter["schema"])
+        for media_type in EXPORTS.get(operation.get("operationId", ""), ()):
+            content = operation["responses"]["200"]["content"]
+            content[media_type] = {"schema": {"type": "string"}}
         for status, response in operation["responses"].items():
             headers = response.setdefault("headers", {})
             headers["X-Request-Id"] = _header("Names this request in the logs.")
