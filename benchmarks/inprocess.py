@@ -22,7 +22,7 @@ import orjson
 from app.ids import new_request_id
 from app.oauth.request import OAuthRequest
 from app.policy.decide import decide
-from app.records import Limit, Origin
+from app.records import Origin
 from app.web.forms import read_form
 from app.wiring import Services, services
 from benchmarks.installation import (
@@ -36,6 +36,7 @@ from benchmarks.machine import Cores, interpreter, pinned, software, system
 from benchmarks.report import table
 from benchmarks.timing import Effort, Measure, Timed, in_turn, timed
 from benchmarks.verification import TOKENS, measures
+from keyturn.limits.values import Limit
 from keyturn.wire import base64url
 
 CLIENTS = 100

@@ -179,7 +179,7 @@ class Story:
 
     def listing(self, title: str, values: Mapping[str, object]) -> None:
         for name, value in values.items():
-            lines = textwrap.wrap(str(value), WIDTH - 40) if isinstance(value, str) else [value]
+            lines = textwrap.wrap(str(value), WIDTH - 40) or [""]
             self.fact(title, f"{name:<10}  {lines[0]}")
             for more in lines[1:]:
                 self.fact("", f"{'':<10}  {more}")

@@ -72,7 +72,7 @@ def upgrade():
     connection = op.get_bind()
     living = [row._asdict() for row in connection.execute(sa.text(LIVING))]
     draw = random.SystemRandom()
-    for number, begun in enumerate(range(0, max(1, len(living)), FILLED), start=1):
+    for number, begun in enumerate(range(0, len(living), FILLED), start=1):
         some = living[begun : begun + FILLED]
         connection.execute(sa.insert(lists), {"number": number, "version": 1})
         positions = draw.sample(range(SIZE), len(some))

@@ -24,10 +24,12 @@ def test_every_route_is_described_and_nothing_else(installation, description):
     }
     described = {(method, path) for method, path, _ in description.operations()}
     assert {one for one in described if one[1].startswith("/v1")} == routed
+    installation.client()  # the first credential opens the first status list
     # What lies under Flask's routes, or is no part of the management API.
     for method, path in described:
         if not path.startswith("/v1"):
-            assert installation.http.request(method, path).status_code != 404, path
+            answer = installation.http.request(method, path.replace("{number}", "1"))
+            assert answer.status_code != 404, path
     metadata = installation.http.get("/.well-known/oauth-authorization-server").json()
     issuer = metadata["issuer"]
     for name, url in metadata.items():

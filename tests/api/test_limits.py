@@ -92,7 +92,7 @@ def test_a_class_default_of_the_organization_stands_behind_plan_and_key(
     assert refused.status_code == 400
 
 
-@pytest.mark.row("S2-4", "S2-66")
+@pytest.mark.row("S2-4", "S2-8", "S2-66")
 def test_keys_have_their_own_counters_and_may_have_their_own_limits(installation, api, ours):
     ours.on_plan("1/day:management", custom_key_limits=True)
     one, other = (api(key_of(installation, ours).key) for _ in range(2))
@@ -103,8 +103,13 @@ def test_keys_have_their_own_counters_and_may_have_their_own_limits(installation
     body = {"rate_limits": [{"limit": 5, "window": "day"}]}
     operator = api(installation.api_key(["keyturn:*"]).key)
     path = f"/v1/api-keys/{more.id}?organization_id={ours.organization_id}"
-    assert operator.patch(path, json=body).status_code == 200
+    changed = operator.patch(path, json=body)
+    assert changed.status_code == 200
     assert statuses(api(more.key), 2) == [200, 429]
+    acts = f"/v1/activity?type=api_key.updated&organization_id={ours.organization_id}"
+    [event] = operator.get(f"{acts}&target_id={more.id}").json()["data"]
+    assert event["request_id"] == changed.headers["X-Request-Id"]
+    assert "rate_limits" in str(event["details"])
 
 
 def test_tokens_of_a_client_are_counted_together(installation, api, ours, token):

@@ -36,7 +36,8 @@ def test_in_bodies(admin, any_installation):
             for text in ODD:
                 for value in (text, [text]):
                     number += 1
-                    sent = route.sent({"number": number})["json"] | {field: value}
+                    named = {"number": number, "key_id": "key_nobody"}
+                    sent = route.sent(named)["json"] | {field: value}
                     response = admin(route.method, "/v1" + route.path, **as_json(sent))
                     assert response.status_code in (route.status, 400, 404, 409), (field, value)
 

@@ -5,9 +5,10 @@ import pytest
 from tests.api.routes import ROUTES
 
 OBJECTS = [r for r in ROUTES if r.names_an_object and not r.operator_only]
-ABOUT_A_KEY = ("/api-keys/inspect", "/api-keys/verify")
-"""Its organization is that of the key: tests beside each of them say who is answered."""
-OTHERS = [r for r in ROUTES if r.scope and not r.names_an_object and r.path not in ABOUT_A_KEY]
+OF_A_CREDENTIAL = ("/api-keys/inspect", "/api-keys/verify", "/leases", "/usage/reports")
+"""The organization is that of the credential asked about: tests beside each of them say who is
+answered."""
+OTHERS = [r for r in ROUTES if r.scope and not r.names_an_object and r.path not in OF_A_CREDENTIAL]
 CREATIONS = [r for r in OTHERS if r.status == 201]
 LISTS = [r for r in OTHERS if r.method == "GET" and r.path != "/key-policy"]
 ACTIONS = [r for r in OTHERS if r not in CREATIONS and r not in LISTS]

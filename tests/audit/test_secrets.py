@@ -58,7 +58,8 @@ def run(tmp_path_factory):
             secrets.append(mine.json()["access_token"])
             for presented in [*secrets, "eyJhbGciOiJub25lIn0.e30.", "kt_live_guess_123456"]:
                 server.post("/oauth/introspect", data={"token": presented}, auth=client)
-                server.post("/oauth/revoke", data={"token": presented}, auth=client)
+                if presented != admin.client_secret:  # it would end, and what follows with it
+                    server.post("/oauth/revoke", data={"token": presented}, auth=client)
             call(
                 "DELETE",
                 f"/v1/clients/{client[0]}/secrets/{more['client_secret_id']}"

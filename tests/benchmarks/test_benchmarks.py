@@ -73,7 +73,7 @@ def test_a_very_short_run_in_process_prints_its_tables():
         "signature, as compact JWS",
         "journal line: JSON and write",
         "bare ES256 signature check",
-        "TokenVerifier, cold token",
+        "Keyturn TokenVerifier, cold",
         "an event, 100 there before",
         "40 registered, all ask, all remembered",
     ):

@@ -148,10 +148,10 @@ def test_everything_else_needs_a_key(api, talk, method, path, body, status):
 
 
 @pytest.mark.row("S3-16")
-@pytest.mark.parametrize("path", ["/v1/api-keys", "/v1/activity"])
+@pytest.mark.parametrize("path", ["/v1/api-keys", "/v1/activity", "/v1/usage"])
 def test_and_so_does_what_is_keyturns(product, path):
     assert product.server.get(path).status_code == 401
-    key = product.key(["keyturn:keys:read", "keyturn:audit:read"]).key
+    key = product.key(["keyturn:keys:read", "keyturn:audit:read", "keyturn:usage:read"]).key
     headers = {"Authorization": f"Bearer {key}"}
     assert product.server.get(path, headers=headers).status_code == 200
 

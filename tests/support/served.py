@@ -99,13 +99,13 @@ class Served:
         return [
             child
             for child in children
-            if child.name() != SHIPPER and "resource_tracker" not in " ".join(child.cmdline())
+            if _name(child) != SHIPPER and "resource_tracker" not in " ".join(child.cmdline())
         ]
 
     def shippers(self) -> list[psutil.Process]:
         """The processes that take the journal to the database."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if child.name() == SHIPPER]
+        return [child for child in children if _name(child) == SHIPPER]
 
     def kill(self) -> None:
         """As a power failure would: nothing is finished, nothing is told."""
@@ -158,6 +158,13 @@ def start(
         served.kill()
         raise AssertionError(f"the server does not start:\n{served.log()[-4000:]}") from None
     return served
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:  # meanwhile
+        return ""
 
 
 def _is_live(served: Served) -> bool:

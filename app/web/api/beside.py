@@ -11,8 +11,10 @@ from flask_openapi3 import Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.oauth import metadata as paths
+from app.storage.statuses import STATUS_LISTS
 from app.web import leaks
 from app.web.api.values import Error
+from keyturn.status_list import MEDIA_TYPE
 
 TAGS = [
     Tag(name="oauth", description="Tokens (RFC 6749, 7009, 7662)"),
@@ -94,6 +96,12 @@ class KeySet(BaseModel):
     keys: list[dict[str, Any]]
 
 
+class StatusLists(BaseModel):
+    """draft-ietf-oauth-status-list §9.3."""
+
+    status_lists: list[str]
+
+
 class Empty(BaseModel):
     """Nothing need be said."""
 
@@ -112,6 +120,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     OAuthError,
     ServerMetadata,
     KeySet,
+    StatusLists,
     Empty,
     Health,
     Document,
@@ -150,6 +159,23 @@ def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         paths.JWKS: {
             "get": _open("Public keys (RFC 7517)", _kept(KeySet, "application/jwk-set+json"))
         },
+        STATUS_LISTS: {"get": _open("Where the status lists are", _kept(StatusLists))},
+        f"{STATUS_LISTS}/{{number}}": {
+            "get": {
+                **_open(
+                    "A status list (draft-ietf-oauth-status-list §8)",
+                    {"200": _text(MEDIA_TYPE), "304": {"description": "Not modified"}},
+                ),
+                "parameters": [
+                    {
+                        "name": "number",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "integer", "minimum": 0},
+                    }
+                ],
+            }
+        },
         paths.AUTHORIZE: {
             method: _open(
                 "A plain refusal: no user ever signs in here", {"400": _body("Refused", OAuthError)}
@@ -167,7 +193,7 @@ def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         "/docs": {
             "get": _open(
                 "This description as a page, to try it",
-                {"200": {"description": "OK", "content": {"text/html": {"schema": {}}}}},
+                {"200": _text("text/html")},
             )
         },
     }
@@ -179,6 +205,10 @@ def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _body(description: str, model: type[BaseModel], media_type: str = _JSON) -> dict[str, Any]:
     return {"description": description, "content": {media_type: {"schema": _ref(model)}}}
+
+
+def _text(media_type: str) -> dict[str, Any]:
+    return {"description": "OK", "content": {media_type: {"schema": {}}}}
 
 
 def _kept(model: type[BaseModel], media_type: str = _JSON) -> dict[str, Any]:
