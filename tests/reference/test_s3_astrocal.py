@@ -171,7 +171,7 @@ def test_the_description_and_the_page_to_try_it_need_no_key(product):
 
 @pytest.mark.row("S3-18")
 def test_usage_and_limits_of_the_calling_key_and_its_organization(product):
-    limits = [{"limit": 50, "window": "hour"}]
+    limits = [{"limit": 50_000, "window": "hour"}]
     mine = product.key(["keyturn:usage:read"], rate_limits=limits).key
     other = product.key(["keyturn:keys:read"])
 
@@ -186,8 +186,8 @@ def test_usage_and_limits_of_the_calling_key_and_its_organization(product):
     [count] = read(credential_id=other.id)["data"]
     assert (count["route_class"], count["outcome"], count["count"]) == ("management", "success", 1)
     [standing] = read()["limits"]
-    assert standing["limit"] == 50
-    assert standing["used"] + standing["remaining"] == 50
+    assert standing["limit"] == 50_000
+    assert standing["used"] + standing["remaining"] == 50_000
     assert standing["resets_at"].endswith("Z")
     refused = product.server.get("/v1/usage", headers={"Authorization": f"Bearer {other.key}"})
     assert refused.status_code == 403
