@@ -6,17 +6,14 @@ Read once by ``Settings.from_env``; a bad value stops the start and names the va
 from __future__ import annotations
 
 # ruff: noqa: RUF009 - the knobs are made once, when the class is
-import ipaddress
-import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
+from app import knobs
 from app.errors import StartRefused
 from keyturn.acting import ActingHeaders
-from keyturn.apikey import KeyTemplate
 from keyturn.limits.values import Limit
 from keyturn.profiles import PROFILES
 
@@ -24,97 +21,6 @@ PREFIX = "KEYTURN_"
 CLIENT_SECRET = "KEYTURN_CLIENT_SECRET"  # noqa: S105 - a variable's name
 CLIENT_SIDE = frozenset({"KEYTURN_CLIENT_ID", CLIENT_SECRET})
 """What services that obtain tokens read; not ours, but often set beside ours."""
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value
-
-
-def _issuer(value: str) -> str:
-    """An issuer identifier (RFC 8414 §2): https, no query, no fragment; http on loopback only."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise ValueError("must be an absolute https URL")
-    if parts.query or parts.fragment or parts.username or value.endswith("/"):
-        raise ValueError("must have no query, fragment, user name or trailing slash")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError("must be https unless the host is loopback")
-    return value
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _number(low: int, high: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        number = int(value)
-        if not low <= number <= high:
-            raise ValueError(f"must lie between {low} and {high}")
-        return number
-
-    return read
-
-
-def _seconds(low: int, high: int) -> Callable[[str], timedelta]:
-    number = _number(low, high)
-    return lambda value: timedelta(seconds=number(value))
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return value
-
-    return read
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(part) for part in value.replace(",", " ").split())
-
-
-def _prefix(value: str) -> str:
-    # With the `s` of client secrets behind it, so that both kinds can be made.
-    return KeyTemplate(prefix=value + "s").prefix[:-1]
-
-
-def _metrics_token(value: str) -> str:
-    # Letters that travel in a header as they are, and too many to guess.
-    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,}", value):
-        raise ValueError("must be at least 16 of the characters A-Z a-z 0-9 . _ ~ + / = -")
-    return value
-
-
-def _header(value: str) -> str:
-    if not re.fullmatch(r"X-[A-Za-z0-9-]{1,62}", value):
-        raise ValueError("must be X- and up to 62 letters, digits and dashes")
-    return value
-
-
-def _ratio(value: str) -> float:
-    number = float(value)
-    if not 0 <= number <= 1:
-        raise ValueError("must lie between 0 and 1")
-    return number
-
-
-def _url(*beginnings: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if not value.startswith(beginnings):
-            raise ValueError(f"must begin with {' or '.join(beginnings)}")
-        return value
-
-    return read
 
 
 def _knob(default: Any, read: Callable[[str], Any], doc: str, *, secret: bool = False) -> Any:
@@ -129,93 +35,93 @@ class Settings:
 
     issuer: str = _knob(
         "http://127.0.0.1:8000",
-        _issuer,
+        knobs.issuer,
         "The issuer identifier (RFC 8414 §2), exactly as clients and verifiers know it.",
     )
     database_url: str = _knob(
         "sqlite:///instance/keyturn.db",
-        _url("sqlite:///", "postgresql+psycopg://"),
+        knobs.url("sqlite:///", "postgresql+psycopg://"),
         "`sqlite:///…` or `postgresql+psycopg://…`.",
         secret=True,
     )
-    keys_dir: str = _knob("keys", _text, "Where `master.key` lies.")
+    keys_dir: str = _knob("keys", knobs.text, "Where `master.key` lies.")
     master_key: str | None = _knob(
         None,
-        _text,
+        knobs.text,
         "The master key itself, 32 bytes in base64url; overrides the file.",
         secret=True,
     )
     token_ttl: timedelta = _knob(
-        timedelta(seconds=900), _seconds(10, 86400), "Life of an access token, in seconds."
+        timedelta(seconds=900), knobs.seconds(10, 86400), "Life of an access token, in seconds."
     )
     max_token_ttl: timedelta = _knob(
         timedelta(days=1),
-        _seconds(10, 604800),
+        knobs.seconds(10, 604800),
         "The longest life a client may have set, in seconds; a replaced signing key stays "
         "published this long.",
     )
     status_list_ttl: timedelta = _knob(
         timedelta(seconds=5),
-        _seconds(1, 3600),
+        knobs.seconds(1, 3600),
         "How often verifiers should ask for a status list again (`ttl`), in seconds.",
     )
     status_list_life: timedelta = _knob(
         timedelta(seconds=900),
-        _seconds(30, 86400),
+        knobs.seconds(30, 86400),
         "How long verifiers may go by a status list while we are away (`exp`), in seconds.",
     )
     token_type: str = _knob(
-        "Bearer", _one_of("Bearer", "bearer"), "How `token_type` is spelt in answers."
+        "Bearer", knobs.one_of("Bearer", "bearer"), "How `token_type` is spelt in answers."
     )
     scope_excess: str = _knob(
         "refuse",
-        _one_of("refuse", "narrow"),
+        knobs.one_of("refuse", "narrow"),
         "A request for more scope than held: `refuse` (invalid_scope) or `narrow`.",
     )
     default_audience: str | None = _knob(
-        None, _text, "`aud` where no resource owns the granted scopes; default: the issuer."
+        None, knobs.text, "`aud` where no resource owns the granted scopes; default: the issuer."
     )
     key_prefix: str = _knob(
-        "kt", _prefix, "First part of API keys; client secrets have an `s` behind it."
+        "kt", knobs.prefix, "First part of API keys; client secrets have an `s` behind it."
     )
     api_profile: str | None = _knob(
         None,
-        _one_of(*PROFILES),
+        knobs.one_of(*PROFILES),
         "How errors at `/v1` read to callers of no organization with a profile of its own: one of "
         f"{', '.join(f'`{name}`' for name in PROFILES)}; default: as the management API's "
         "description says.",
     )
     organization_header: str = _knob(
         ActingHeaders().organization,
-        _header,
+        knobs.header,
         "The header by which a service credential names the organization it acts for.",
     )
     mode_header: str = _knob(
         ActingHeaders().mode,
-        _header,
+        knobs.header,
         "And the mode there; `X-Astrocal-Mode` beside it for organizations of the profile "
         "`astrocal`.",
     )
     github_keys_file: str | None = _knob(
         None,
-        _text,
+        knobs.text,
         "A file with GitHub's public keys, as `https://api.github.com/meta/public_keys/"
         "secret_scanning` answers; with it `POST /v1/leaks` takes GitHub's reports of leaked keys.",
     )
     signing_algorithm: str = _knob(
-        "ES256", _one_of("ES256", "EdDSA", "RS256"), "Algorithm of new signing keys."
+        "ES256", knobs.one_of("ES256", "EdDSA", "RS256"), "Algorithm of new signing keys."
     )
     signing_key_ttl: timedelta = _knob(
         timedelta(days=90),
-        _seconds(3600, 315360000),
+        knobs.seconds(3600, 315360000),
         "Age at which the current signing key is replaced by the next, in seconds.",
     )
-    trusted_proxies: tuple[Network, ...] = _knob(
-        (), _networks, "Networks whose `X-Forwarded-For` is believed; none by default."
+    trusted_proxies: tuple[knobs.Network, ...] = _knob(
+        (), knobs.networks, "Networks whose `X-Forwarded-For` is believed; none by default."
     )
     redis_url: str | None = _knob(
         None,
-        _url("redis://", "rediss://"),
+        knobs.url("redis://", "rediss://"),
         "`redis://…`: shares counters between nodes; without it the database does, or on SQLite "
         "a file between the workers.",
         secret=True,
@@ -230,86 +136,88 @@ class Settings:
         "what is proven from memory always passes.",
     )
     counters_file: str = _knob(
-        "instance/counters", _text, "Where the workers of one node count together."
+        "instance/counters", knobs.text, "Where the workers of one node count together."
     )
     directory_size: int = _knob(
-        50_000, _number(16, 10_000_000), "Clients and keys held in memory by each worker."
+        50_000, knobs.number(16, 10_000_000), "Clients and keys held in memory by each worker."
     )
     poll_interval: timedelta = _knob(
         timedelta(milliseconds=250),
-        lambda value: timedelta(milliseconds=_number(20, 1000)(value)),
+        lambda value: timedelta(milliseconds=knobs.number(20, 1000)(value)),
         "How often a worker asks for changes made elsewhere, in milliseconds.",
     )
     max_stale: timedelta = _knob(
         timedelta(seconds=60),
-        _seconds(1, 3600),
+        knobs.seconds(1, 3600),
         "How long known credentials are served while the database is away, in seconds.",
     )
-    journal_dir: str = _knob("instance/journal", _text, "Where token events wait for the database.")
+    journal_dir: str = _knob(
+        "instance/journal", knobs.text, "Where token events wait for the database."
+    )
     journal_limit: int = _knob(
         512 * 1024 * 1024,
-        _number(1024 * 1024, 1 << 40),
+        knobs.number(1024 * 1024, 1 << 40),
         "Bytes the journal may hold before issuing is refused.",
     )
     journal_durability: str = _knob(
         "kernel",
-        _one_of("kernel", "disk"),
+        knobs.one_of("kernel", "disk"),
         "Where a token's event is before its answer leaves: in the `kernel`, which survives the "
         "death of the process, or on the `disk`, which survives that of the machine.",
     )
     checkpoint_interval: timedelta = _knob(
         timedelta(seconds=300),
-        _seconds(60, 86400),
+        knobs.seconds(60, 86400),
         "How often the chains of audit events that have moved are signed, in seconds.",
     )
     audit_retention: timedelta | None = _knob(
         None,
-        lambda value: timedelta(days=_number(1, 36500)(value)),
+        knobs.days(1, 36500),
         "Days that audit events are kept; default: for ever.",
     )
     usage_retention: timedelta = _knob(
         timedelta(days=400),
-        lambda value: timedelta(days=_number(8, 36500)(value)),
+        knobs.days(8, 36500),
         "Days that counts of use, and networks and scopes that nobody uses any more, are kept.",
     )
-    database_pool: int = _knob(5, _number(1, 100), "Database connections of each worker.")
+    database_pool: int = _knob(5, knobs.number(1, 100), "Database connections of each worker.")
     database_timeout: timedelta = _knob(
         timedelta(seconds=5),
-        _seconds(1, 60),
+        knobs.seconds(1, 60),
         "How long a statement may wait, and a request for the database in all, in seconds.",
     )
     log_format: str | None = _knob(
         None,
-        _one_of("json", "text"),
+        knobs.one_of("json", "text"),
         "How log lines on stderr look: `json` or `text`; default: text on a terminal, else JSON.",
     )
     log_level: str = _knob(
         "info",
-        _one_of("debug", "info", "warning", "error"),
+        knobs.one_of("debug", "info", "warning", "error"),
         "From which level on we log; other packages never say more than warnings.",
     )
     metrics_token: str | None = _knob(
         None,
-        _metrics_token,
+        knobs.metrics_token,
         "Who presents this as bearer token reads `/metrics`; without it there is no such page.",
         secret=True,
     )
     metrics_port: int | None = _knob(
         None,
-        _number(1, 65535),
+        knobs.number(1, 65535),
         "A port of 127.0.0.1 on which `flask serve` shows the metrics, without a token.",
     )
     metrics_dir: str = _knob(
-        "instance/metrics", _text, "Where the workers of a node add up their metrics."
+        "instance/metrics", knobs.text, "Where the workers of a node add up their metrics."
     )
     traces_endpoint: str | None = _knob(
         None,
-        _url("http://", "https://"),
+        knobs.url("http://", "https://"),
         "Where traces go by OTLP over HTTP (`http://127.0.0.1:4318/v1/traces`); needs the extra "
         "`otel`.",
     )
     traces_ratio: float = _knob(
-        1.0, _ratio, "Share of traces that are kept, chosen by trace id; 0 to 1."
+        1.0, knobs.ratio, "Share of traces that are kept, chosen by trace id; 0 to 1."
     )
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.knobs import Network
 from app.records import Origin
-from app.settings import Network
 from keyturn import proxies
 
 
