@@ -23,6 +23,9 @@ def status_list(number: int) -> Response:
     if found is None:
         abort(404)
     response = Response(found.jwt, mimetype=MEDIA_TYPE)
+    response.headers["Vary"] = "Accept-Encoding"
+    if request.accept_encodings.quality("gzip") > 0:  # §8.2
+        response.data, response.headers["Content-Encoding"] = found.gzipped, "gzip"
     # Weak: nodes that say the same sign it each for themselves.
     response.set_etag(found.etag, weak=True)
     return _public(response)

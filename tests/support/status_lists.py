@@ -24,14 +24,14 @@ def read_list(http, uri):
     return jwt.decode(answer.text, key, algorithms=[key.algorithm_name])
 
 
-def status_in(claims, idx):
-    """The status at an index (§4.1): bits are counted from the least significant one."""
+def statuses_in(claims):
+    """The status at each index (§4.1): bits are counted from the least significant one."""
     bits, lst = claims["status_list"]["bits"], claims["status_list"]["lst"]
-    statuses = zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
-    return statuses[idx * bits // 8] >> (idx * bits % 8) & (2**bits - 1)
+    packed = zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
+    return [byte >> at & (2**bits - 1) for byte in packed for at in range(0, 8, bits)]
 
 
 def status_of(http, token):
     """What the list says of a token now."""
     uri, idx = place_of(token)
-    return status_in(read_list(http, uri), idx)
+    return statuses_in(read_list(http, uri))[idx]
