@@ -79,7 +79,7 @@ def test_multipart_is_never_taken_apart(server, client, path):
     started = time.monotonic()
     response = server.post(path, content=content, headers=headers, auth=client)
     assert response.status_code in (400, 405)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 # Werkzeug CVE-2024-34069: the debugger.
@@ -161,7 +161,7 @@ def test_idle_connections_keep_nobody_out(server, client):
             assert connection.recv(1024).startswith(b"HTTP/1.1 200")
         started = time.monotonic()
         assert server.ask(client).status_code == 200
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
 
 # Parameters in the URL end up in logs; better-auth, Authlib's Flask layer and others read them.

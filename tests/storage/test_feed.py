@@ -303,7 +303,7 @@ def test_known_clients_are_served_for_a_while_without_a_database(tmp_path, postg
         assert server.get("/health/ready").status_code == 503
         started = time.monotonic()
         assert server.ask(client).status_code == 503
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         postgres_server.resume()
         eventually(lambda: server.ask(client).status_code == 200, timeout=20)
         assert server.ask(unknown).status_code == 200

