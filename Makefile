@@ -13,7 +13,7 @@ export KEYTURN_ISSUER ?= http://$(if $(filter 0.0.0.0,$(HOST)),127.0.0.1,$(HOST)
 export FLASK_APP := wsgi.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run dev test soak check format lint types imports demo bench docs lock clean
+.PHONY: run dev test soak check format lint types imports demo bench docs screenshots lock clean
 
 run: $(VENV)/server.done
 	@$(BIN)/flask bootstrap
@@ -68,6 +68,10 @@ docs: $(VENV)/test.done
 		--conformance docs/conformance.md > /dev/null
 	$(BIN)/pytest --collect-only -q -n 0 -p tests.support.coverage_page \
 		--reference docs/reference-coverage.md > /dev/null
+
+# Pictures of the dashboard for README and docs, by the tests that walk through it.
+screenshots: $(VENV)/test.done
+	$(BIN)/pytest -n 0 tests/browser --screenshots
 
 # The lock files: what setup.cfg asks for, pinned, with hashes and without addresses.
 lock: $(VENV)/test.done

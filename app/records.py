@@ -194,6 +194,8 @@ class Actor:
     request_id: str | None = None
     acts_from: str | None = None
     """Its own organization, where a service credential acts for another one."""
+    submission: bytes | None = None
+    """The form by which it acts: what this act makes is remembered with it, and made once."""
 
     @property
     def home(self) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
-from app.admin import usage_reports
+from app.admin import submissions, usage_reports
 from app.admin.desk import Desk
 from app.apikeys import exposure, schedule
 from app.background import Background
@@ -95,6 +95,8 @@ class Services:
     reporter: Reporter
     readiness: Readiness
     background: Background
+    web_secret: Callable[[], bytes]
+    """Signs the dashboard's forms; read when it is needed."""
 
     def check(self) -> None:
         """Whether this installation can serve. Raises StartRefused, saying what to do."""
@@ -188,6 +190,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             lambda: schedule.keep_policies(store),
             lambda: keep_status_lists(store),
             lambda: usage_reports.forget(store, settings),
+            lambda: submissions.forget(store),
         ),
     )
     desk = Desk(
@@ -240,6 +243,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         ),
         # In the order of their ends: what is shipped last is still counted.
         background=Background(upkeep, feed, uses, shipper, reporter),
+        web_secret=lambda: master_key().web_secret,
     )
     made.reporter.read_from(_readings(made, limiter, counter))
     return made

@@ -16,6 +16,12 @@ from tests.support.served import serving
 from tests.support.skips import NOT_AS_ROOT
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--screenshots", action="store_true", help="write docs/screenshots from tests/browser"
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """Under CI nothing is skipped (CONTRACT §1), but for what root cannot be refused."""

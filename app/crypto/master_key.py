@@ -48,6 +48,11 @@ class MasterKey:
         """A key of its own for each purpose (HKDF-SHA256, RFC 5869)."""
         return HKDF(SHA256(), KEY_BYTES, salt, label).derive(self._key)
 
+    @property
+    def web_secret(self) -> bytes:
+        """Signs the forms of the dashboard, and nothing else."""
+        return self.derived(b"", b"keyturn dashboard forms")
+
     def encrypt(self, plain: bytes, associated: bytes, random_bytes: RandomBytes) -> bytes:
         """Nonce and ciphertext; ``associated`` binds it to its row (NIST SP 800-38D)."""
         nonce = random_bytes(NONCE_BYTES)

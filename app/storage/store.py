@@ -25,7 +25,7 @@ from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
 from app.storage import chain, statuses
-from app.storage.models import ChangeRow, FeedHeadRow
+from app.storage.models import ChangeRow, FeedHeadRow, SubmissionRow
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,15 @@ class Transaction:
 
     def _write_ledger(self) -> None:
         if self.events:
+            if self.actor.submission is not None:
+                # Before anything else is locked: the same form, sent twice, waits here and fails.
+                self.session.execute(
+                    insert(SubmissionRow).values(
+                        digest=self.actor.submission,
+                        made=self.events[-1].target_id,
+                        created_at=self.now,
+                    )
+                )
             chain.append(self.session.connection(), [event_row(event) for event in self.events])
         if self.changes:
             # Behind the ends of the chains, always in that order; and the last statement before

@@ -34,7 +34,7 @@ def mount(app: OpenAPI) -> None:
     app.register_blueprint(status_lists.blueprint)
     app.register_blueprint(metrics.blueprint)
     app.register_blueprint(leaks.blueprint)
-    app.register_blueprint(dashboard.blueprint)
+    dashboard.mount(app)
     api.mount(app)
     problems.register(app)
 

@@ -11,6 +11,7 @@ from app.storage.models.ledger import (
     CounterRow,
     FeedHeadRow,
     RevokedTokenRow,
+    SubmissionRow,
 )
 from app.storage.models.signing import SigningKeyRow
 from app.storage.models.statuses import StatusEntryRow, StatusListRow
@@ -42,6 +43,7 @@ __all__ = [
     "SigningKeyRow",
     "StatusEntryRow",
     "StatusListRow",
+    "SubmissionRow",
     "UsageCountRow",
     "UsageNetworkRow",
     "UsageReportRow",

@@ -121,3 +121,14 @@ class RevokedTokenRow(Base):
     """The status list that names it; None: every one."""
     revoked_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SubmissionRow(Base):
+    """A form that has made something: sent again, it makes nothing."""
+
+    __tablename__ = "submissions"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """SHA-256 of its token and of who has sent it."""
+    made: Mapped[str] = mapped_column(String(512))
+    created_at: Mapped[datetime] = mapped_column(index=True)

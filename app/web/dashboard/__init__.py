@@ -1,114 +1,126 @@
-"""The dashboard's first pages: sign in by the one-time link, and see what there is."""
+"""The dashboard: pages over the use cases that CLI and ``/v1`` call; there is no logic in it.
+
+A page is an area's module with its blueprint, and one line in ``PAGES``.
+"""
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template
+from flask import Blueprint, Flask, Response, current_app, g
 from flask import request as http
-from werkzeug.wrappers import Response as AnyResponse
+from flask_bootstrap import Bootstrap5
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFProtect
 
-from app.admin import activity, clients, sessions, signing_keys
-from app.admin.users import UserView
-from app.apikeys import lifecycle
-from app.builtin import SIGNING_KEYS_READ
 from app.errors import Forbidden
-from app.wiring import Services, services
+from app.web.dashboard import appearance, errors, overview, sign_in, signed_in, words
+from app.web.dashboard.cookies import PATH, FormSessions
+from app.web.dashboard.navigation import Page, sections
+from app.web.dashboard.shell import link_to
+from app.wiring import services
 
-blueprint = Blueprint(
-    "dashboard",
-    __name__,
-    url_prefix="/dashboard",
-    template_folder="templates",
-    static_folder="static",
-)
+__all__ = ["mount"]
 
-COOKIE = "keyturn_session"
-SHOWN = 10
+PAGES = (Page(overview.blueprint, "Overview"),)
+"""Every area, in the order of the navigation."""
+
+OPEN = (sign_in.blueprint, appearance.blueprint)
+"""What can be reached without being signed in."""
+
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    # Bootstrap's own marks in form fields are data: images.
+    "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
-
-@blueprint.after_request
-def guard(response: Response) -> Response:
-    """What a page of ours may load, and that nobody frames or keeps it."""
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    if http.endpoint != "dashboard.static":
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Vary"] = "Cookie"
-    return response
+csrf = CSRFProtect()
 
 
-@blueprint.before_request
+def mount(app: Flask) -> None:
+    """Everything below ``/dashboard``; nothing here touches any other path."""
+    settings = services(app).settings
+    app.config.update(
+        BOOTSTRAP_SERVE_LOCAL=True,
+        SESSION_COOKIE_NAME="keyturn_forms",
+        SESSION_COOKIE_PATH=PATH,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=settings.issuer.startswith("https:"),
+        # A form is good as long as its session; another site's is seen by its origin, TLS or not.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        WTF_CSRF_CHECK_DEFAULT=False,
+    )
+    app.session_interface = FormSessions()
+    Bootstrap5(app)
+    csrf.init_app(app)
+    logins = LoginManager()
+    logins.session_protection = None  # our cookie is the session; Flask's only signs forms
+    logins.init_app(app, add_context_processor=False)
+    logins.request_loader(signed_in.load)
+    logins.unauthorized_handler(signed_in.ask)
+    words.register(app)
+    app.register_blueprint(_dashboard())
+
+
+def _dashboard() -> Blueprint:
+    """A new one for each app: blueprints remember what was mounted on them."""
+    dashboard = Blueprint(
+        "dashboard",
+        __name__,
+        url_prefix=PATH,
+        template_folder="templates",
+        static_folder="static",
+    )
+    dashboard.before_request(same_origin)
+    dashboard.before_request(csrf.protect)
+    dashboard.before_request(_require_sign_in)
+    dashboard.after_request(guard)
+    dashboard.context_processor(_shell)
+    for blueprint in (*OPEN, *(page.blueprint for page in PAGES)):
+        dashboard.register_blueprint(blueprint)
+    errors.register(dashboard)
+    return dashboard
+
+
 def same_origin() -> None:
     """A form of another site does not act here, whatever cookies it brings (CSRF)."""
     if http.method == "POST":
         issuer = urlsplit(services(current_app).settings.issuer)
-        if http.headers.get("Origin") != f"{issuer.scheme}://{issuer.netloc}":
-            raise Forbidden("The form was not sent from this site")
+        here = f"{issuer.scheme}://{issuer.netloc}"
+        if http.headers.get("Origin") != here:
+            raise Forbidden(f"The form was not sent from this site, which is {here}")
 
 
-@blueprint.get("/sign-in")
-def sign_in_page() -> str:
-    """The secret is behind the link's ``#``; a script moves it into the form."""
-    return render_template("dashboard/sign_in.html", message=None)
+def _require_sign_in() -> Any:
+    """Every page is for people who are signed in, unless it says otherwise."""
+    public = {f"dashboard.{blueprint.name}" for blueprint in OPEN}
+    if http.endpoint != "dashboard.static" and http.blueprint not in public:
+        return signed_in.required()
+    return None
 
 
-@blueprint.post("/sign-in")
-def sign_in() -> AnyResponse:
-    found = services(current_app)
-    try:
-        session = sessions.sign_in(found.desk, http.form.get("secret", "").strip(), g.origin)
-    except Forbidden as error:
-        page = render_template("dashboard/sign_in.html", message=error.description)
-        return make_response(page, 403)
-    response = redirect("/dashboard/", 303)
-    response.set_cookie(
-        COOKIE,
-        session.secret,
-        expires=session.expires_at,
-        path="/dashboard",
-        secure=found.settings.issuer.startswith("https:"),
-        httponly=True,
-        samesite="Strict",
-    )
+def _shell() -> dict[str, Any]:
+    """What each page is framed by; errors that leave the database in doubt have no frame."""
+    if "frameless" in g or not signed_in.is_signed_in():
+        return {"theme": appearance.chosen(), "signed_in": None, "sections": ()}
+    return {
+        "theme": appearance.chosen(),
+        "signed_in": signed_in.user(),
+        "organization": signed_in.organization(),
+        "sections": sections(PAGES, signed_in.actor(), http.blueprint),
+        "link_to": link_to,
+    }
+
+
+def guard(response: Response) -> Response:
+    """What a page of ours may load, and that nobody frames or keeps it."""
+    response.headers["Content-Security-Policy"] = POLICY
+    # Not `no-referrer`: browsers that send no Referer send no Origin either.
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if http.endpoint != "dashboard.static":
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "Cookie"
     return response
-
-
-@blueprint.post("/sign-out")
-def sign_out() -> AnyResponse:
-    found = services(current_app)
-    user = _signed_in(found)
-    if user is not None:
-        sessions.sign_out(found.desk, user, g.origin)
-    response = redirect("/dashboard/sign-in", 303)
-    response.delete_cookie(COOKIE, path="/dashboard")
-    return response
-
-
-@blueprint.get("/")
-def overview() -> AnyResponse | str:
-    """What there is, read by the use cases that API and command line call, as this user."""
-    found = services(current_app)
-    user = _signed_in(found)
-    if user is None:
-        return redirect("/dashboard/sign-in", 303)
-    actor = sessions.actor_of(found.desk, user, g.origin)
-    sees_keys = SIGNING_KEYS_READ in actor.scopes
-    return render_template(
-        "dashboard/overview.html",
-        user=user,
-        organization=found.directory.organization(user.organization_id),
-        clients=clients.list_page(found.desk, actor, limit=SHOWN),
-        keys=lifecycle.list_page(found.desk, actor, limit=SHOWN),
-        signing_keys=signing_keys.list_all(found.desk, actor) if sees_keys else (),
-        events=activity.list_page(found.desk, actor, limit=SHOWN),
-    )
-
-
-def _signed_in(found: Services) -> UserView | None:
-    secret = http.cookies.get(COOKIE)
-    return sessions.signed_in(found.desk, secret) if secret else None

@@ -1,0 +1,67 @@
+"""Where the pages are: what of it somebody sees is what their scopes allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import Blueprint
+
+from app.records import Actor
+
+SETTINGS = "Settings"
+INSTALLATION = "Installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An area: its blueprint, and how the navigation calls it."""
+
+    blueprint: Blueprint
+    label: str
+    section: str = ""
+    """Under which heading; "": on top."""
+    scope: str | None = None
+    """Who does not hold it does not see the page; None: everybody does."""
+    is_for_operator: bool = False
+    about: str = ""
+    """What one does there, in a line."""
+
+    @property
+    def endpoint(self) -> str:
+        """Of its first page."""
+        return f"dashboard.{self.blueprint.name}.index"
+
+    def is_for(self, actor: Actor) -> bool:
+        if self.is_for_operator and not actor.is_operator:
+            return False
+        return self.scope is None or self.scope in actor.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in somebody's navigation."""
+
+    endpoint: str
+    label: str
+    about: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Pages under one heading."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+def sections(pages: Iterable[Page], actor: Actor, here: str | None) -> tuple[Section, ...]:
+    """What this actor may see; ``here`` is the blueprint of the page that is shown."""
+    found: dict[str, list[Entry]] = {}
+    for page in pages:
+        if page.is_for(actor):
+            is_here = here == f"dashboard.{page.blueprint.name}"
+            entry = Entry(page.endpoint, page.label, page.about, is_here)
+            found.setdefault(page.section, []).append(entry)
+    return tuple(Section(label, tuple(entries)) for label, entries in found.items())

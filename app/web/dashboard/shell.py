@@ -1,0 +1,86 @@
+"""What every page does alike: rendering, links to itself, and forms over use cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from secrets import token_urlsafe
+from typing import Any, TypeVar
+
+from flask import abort, flash, g, redirect, render_template, request, url_for
+from flask_wtf import FlaskForm
+from wtforms import HiddenField
+from wtforms.validators import Length
+
+from app.admin import submissions
+from app.errors import AdminError, Forbidden, NotFound
+from app.records import Actor
+from app.web.dashboard.signed_in import actor, desk
+from app.web.problems import status_of
+
+T = TypeVar("T")
+
+
+class OnceForm(FlaskForm):
+    """A form that makes something: sent again, it leads to what it has made, and makes nothing."""
+
+    once = HiddenField(
+        default=lambda: token_urlsafe(16), validators=[Length(16, 64, "Open this form anew")]
+    )
+
+
+def page(template: str, form: FlaskForm | None = None, **values: Any) -> tuple[str, int]:
+    """A page; with a form that was refused, the status says so."""
+    status = g.get("refused_as", 400) if form is not None and form.errors else 200
+    return render_template(f"dashboard/{template}.html", form=form, **values), status
+
+
+def link_to(**changes: Any) -> str:
+    """This page with other arguments in its query; None takes one away."""
+    arguments = {**(request.view_args or {}), **request.args, **changes}
+    return url_for(request.endpoint or "", **{k: v for k, v in arguments.items() if v})
+
+
+def attempt(form: FlaskForm, act: Callable[[], T]) -> T | None:
+    """What a use case answers to a form; None: it was not sent, or what is wrong stands in it."""
+    if not form.validate_on_submit():
+        return None
+    try:
+        return act()
+    except AdminError as error:
+        put(form, error)
+        return None
+
+
+def make(form: OnceForm, act: Callable[[Actor], T], leads_to: Callable[[str], str]) -> T | None:
+    """The same for what shall be made once; sent again, the form ``leads_to`` what it has made."""
+
+    def once() -> T:
+        _lead_back(form, leads_to)
+        try:
+            return act(replace(actor(), submission=submissions.digest(actor(), form.once.data)))
+        except AdminError:
+            _lead_back(form, leads_to)  # meanwhile: it was sent twice at the same time
+            raise
+
+    return attempt(form, once)
+
+
+def _lead_back(form: OnceForm, leads_to: Callable[[str], str]) -> None:
+    made = submissions.made(desk(), submissions.digest(actor(), form.once.data))
+    if made is not None:
+        flash("This was done already. What is secret was shown then, and is not shown again.")
+        abort(redirect(leads_to(made), 303))
+
+
+def put(form: FlaskForm, error: AdminError) -> None:
+    """What a use case has refused, at the field it is about, else above all. What no other words
+    in this form would change is raised again, for a page of its own."""
+    field = (error.field or "").partition(".")[0]
+    if field in form:
+        form[field].errors = [*form[field].errors, error.description]
+    elif isinstance(error, (Forbidden, NotFound)):
+        raise error
+    else:
+        form.form_errors.append(error.description)
+    g.refused_as = status_of(error)
