@@ -12,6 +12,8 @@ JOBS    ?= 2
 export KEYTURN_ISSUER ?= http://$(if $(filter 0.0.0.0,$(HOST)),127.0.0.1,$(HOST)):$(PORT)
 export FLASK_APP := wsgi.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Python is started some hundred times by the tests: what it has compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run dev test soak check format lint types imports demo bench docs screenshots lock clean
 
