@@ -2,65 +2,56 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection
-from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from keyturn.acting import ACT_AS_ORGANIZATION, Acting, acting
-from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
-from keyturn.claims import accepted_audiences, meant_for
-from keyturn.discovery import Discovery
-from keyturn.errors import (
-    ActingRefused,
-    BadChecksum,
-    CredentialExposed,
-    CredentialMalformed,
-    CredentialMissing,
-    CredentialRefused,
-    InvalidToken,
-    MalformedKey,
-    Reason,
-    RestrictionRefused,
-    VerifierUnavailable,
-)
-from keyturn.exposure import credential_in_url, is_whole_key
-from keyturn.fetch import DEFAULT_TIMEOUT, Fetch, require_safe_url
-from keyturn.introspect import Introspection, Introspector
+from keyturn.apikey import KeyTemplate
+from keyturn.fetch import DEFAULT_TIMEOUT, Fetch
 from keyturn.issuer import IssuerApi
-from keyturn.jwk import DEFAULT_ALGORITHMS
-from keyturn.jwks import JwksUrl, KeySource
-from keyturn.jws import SignatureCheck
+from keyturn.judge import Judge
+from keyturn.jwks import KeySource
 from keyturn.principal import Principal
 from keyturn.restrictions import IPAddress
-from keyturn.results import Memory
-from keyturn.status_list import TYPE
-from keyturn.statuses import DEFAULT_INTERVAL, Statuses
-from keyturn.verdicts import DEFAULT_MAX_STALENESS, Verdicts
-from keyturn.verify import (
-    DEFAULT_LEEWAY,
-    MAX_TOKEN_LENGTH,
-    TokenVerifier,
-    is_token_shaped,
-    seconds_of,
-    utc_now,
-)
+from keyturn.talks import NOTHING, Pending
 
 if TYPE_CHECKING:
     import httpx
 
-_MAX_HEADER = MAX_TOKEN_LENGTH + 64
-MAX_OPAQUE_KEY = 512
-"""Characters of a key without a template that are looked at."""
-_MAX_TOLD = 1_000
-# One scheme, spaces, one token68 and nothing else (RFC 6750 §2.1). The scheme in any case (RFC 9110
-# §11.1). No control character, comma or second token fits.
-_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
-_OTHER_SCHEME = re.compile(r"(?!(?i:bearer) )[A-Za-z0-9!#$%&'*+.^_`|~-]+ +\S.*")
+
+class VerifierSettings(TypedDict, total=False):
+    """What can be set of a `Verifier` and an `AsyncVerifier`, by name."""
+
+    key_templates: Collection[KeyTemplate]
+    """The forms of key that are taken; empty: any opaque key, at the price of a question to the
+    issuer for every guess."""
+    environment: str | None
+    """The one environment whose credentials are taken, for instance "live"."""
+    algorithms: Collection[str]
+    """Of signatures; ES256, unless said otherwise."""
+    leeway: timedelta
+    """How far clocks may differ."""
+    max_staleness: timedelta
+    """How long an answer about a key may be used; 15 seconds, and a minute at most."""
+    allow_missing_origin: bool
+    """Let a secret key that is bound to domains be used without an Origin header, as servers do."""
+    jwks_uri: str | None
+    """Where keys are, if not where the issuer's metadata says."""
+    introspection_endpoint: str | None
+    """Where to ask about API keys, if not where the issuer's metadata says."""
+    keys: KeySource | None
+    """Where verification keys come from, if not from the issuer."""
+    status_interval: timedelta | None
+    """How often to look whether tokens and keys have been revoked, where they name a status list;
+    five seconds; None: never."""
+    accept_unknown_status: bool
+    """Take such a token although nobody can say whether it was revoked: its list could not be had,
+    and the one that was had is over. Otherwise that is a 503."""
+    timeout: timedelta
+    """How long the issuer may take to answer; five seconds."""
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
 
 
 class Verifier:
@@ -72,6 +63,7 @@ class Verifier:
     keyturn.errors.CredentialMissing: Authorization header is missing
 
     Nothing is asked of the issuer before the first token comes. Thread-safe; make one per process.
+    `keyturn.AsyncVerifier` is the same for asyncio.
     """
 
     def __init__(
@@ -81,21 +73,8 @@ class Verifier:
         client_id: str | None = None,
         client_secret: str | None = None,
         *,
-        key_templates: Collection[KeyTemplate] = (DEFAULT_API_KEY,),
-        environment: str | None = None,
-        algorithms: Collection[str] = DEFAULT_ALGORITHMS,
-        leeway: timedelta = DEFAULT_LEEWAY,
-        max_staleness: timedelta = DEFAULT_MAX_STALENESS,
-        allow_missing_origin: bool = False,
-        jwks_uri: str | None = None,
-        introspection_endpoint: str | None = None,
-        keys: KeySource | None = None,
-        status_interval: timedelta | None = DEFAULT_INTERVAL,
-        accept_unknown_status: bool = False,
-        timeout: timedelta = DEFAULT_TIMEOUT,
         http_client: httpx.Client | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        monotonic: Callable[[], float] = time.monotonic,
+        **settings: Unpack[VerifierSettings],
     ) -> None:
         """Only `issuer` and `audience` are required. Raises ValueError for settings that cannot be.
 
@@ -103,82 +82,26 @@ class Verifier:
             principal's `organization` may be here is for the API to say.
         client_id, client_secret: this API's own credentials at the issuer, with the scope
             `keyturn:introspect`; without them API keys are refused.
-        key_templates: the forms of key that are taken; empty: any opaque key, at the price of a
-            question to the issuer for every guess.
-        environment: the one environment whose credentials are taken, for instance "live".
-        max_staleness: how long an answer about a key may be used; at most a minute.
-        allow_missing_origin: let a secret key that is bound to domains be used without an Origin
-            header, as servers do.
-        jwks_uri, introspection_endpoint: where to ask, if not where the issuer's metadata says.
-        keys: where verification keys come from, if not from the issuer.
-        status_interval: how often to look whether tokens and keys have been revoked, where they
-            name a status list; None: never.
-        accept_unknown_status: take such a token although nobody can say whether it was revoked: its
-            list could not be had, and the one that was had is over. Otherwise that is a 503.
+        http_client: to ask with, where a private CA or a proxy needs one.
+        settings: see `VerifierSettings`.
         """
-        require_safe_url(issuer, "issuer")
-        if "?" in issuer:
-            raise ValueError("issuer: has no query (RFC 8414 §2)")
-        if (client_id is None) != (client_secret is None):
-            raise ValueError("client_id and client_secret: both or none")
-        self.issuer = issuer
-        self.environment = environment
-        self._audiences = accepted_audiences(audience)
-        # The longest prefix first: "sk" must not claim the keys of "sk_rsv".
-        self._templates = sorted(key_templates, key=lambda t: len(t.prefix), reverse=True)
-        self._allow_missing_origin = allow_missing_origin
-        self._clock = clock
+        timeout = settings.get("timeout", DEFAULT_TIMEOUT)
         self._fetch = Fetch(timeout, http_client)
-        discovery = Discovery(issuer, self._fetch, monotonic=monotonic)
-        keys = keys or JwksUrl(
-            jwks_uri or discovery.jwks_uri,
-            algorithms=algorithms,
-            fetch=self._fetch,
-            monotonic=monotonic,
-        )
-        self._tokens = TokenVerifier(
-            issuer=issuer,
-            audience=audience,
-            keys=keys,
-            algorithms=algorithms,
-            leeway=leeway,
-            clock=clock,
-        )
+        judge = Judge(issuer, audience, client_id, client_secret, self._fetch, **settings)
+        self.issuer, self.environment = judge.issuer, judge.environment
+        self._judge = judge.judge
+        self._statuses = judge.statuses
         self.issuer_api: IssuerApi | None = None
-        now = seconds_of(clock)
-        self._statuses: Statuses | None = None
-        if status_interval is not None:
-            self._statuses = Statuses(
-                SignatureCheck(keys, algorithms, (TYPE,)),
+        if client_id is not None and client_secret is not None:
+            self.issuer_api = IssuerApi(
                 self._fetch,
                 issuer,
-                interval=status_interval,
-                accept_unknown=accept_unknown_status,
-                now=now,
-                monotonic=monotonic,
-            )
-        self._introspector: Introspector | None = None
-        self._told: frozenset[bytes] = frozenset()
-        self._verdicts: Verdicts | None = None
-        if client_id is not None and client_secret is not None:
-            endpoint = introspection_endpoint
-            if endpoint is not None:
-                require_safe_url(endpoint, "introspection_endpoint")
-            self._introspector = Introspector(
-                (lambda: endpoint) if endpoint else discovery.introspection_endpoint,
                 client_id,
                 client_secret,
-                self._fetch,
+                timeout,
+                http_client,
+                settings.get("monotonic", time.monotonic),
             )
-            own = (issuer, client_id, client_secret, timeout, http_client, monotonic)
-            self.issuer_api = IssuerApi(self._fetch, *own)
-            self._verdicts = Verdicts(
-                self._introspector.ask,
-                max_staleness,
-                patience=2 * timeout,
-                monotonic=monotonic,
-            )
-        self._memory = Memory(keys, self._verdicts, self._statuses, self._check_place, now)
 
     def verify(
         self,
@@ -202,25 +125,21 @@ class Verifier:
         its owner learns of it. `organization` and `mode` are what the headers `X-Org-Id` and
         `X-Mode` say: they count for a service credential, and change nothing for others.
         """
-        exposed = credential_in_url(url, self._templates) if url else None
-        if exposed is not None:
-            self._exposed(exposed, Reason.IN_QUERY)
-        principal = None if is_secure is False else self._memory.recall(authorization, ip, origin)
-        if principal is None:
-            credential = read_credential(authorization)
-            if is_secure is False:
-                self._exposed(credential, Reason.INSECURE_TRANSPORT)
-            if is_token_shaped(credential):
-                principal = self._of_token(credential)
-            else:
-                principal = self._of_key(credential, ip, origin)
-        if ACT_AS_ORGANIZATION in principal.scopes.tokens:
-            said = acting(principal.scopes.tokens, organization, mode, origin)
-            if said is not None:
-                principal = self._for_another(read_credential(authorization), principal, said)
-        if required_scope:
-            principal.require(*required_scope.split(" "))
-        return principal
+        try:
+            return self._judge(
+                NOTHING,
+                authorization,
+                ip,
+                origin,
+                required_scope,
+                url,
+                is_secure,
+                organization,
+                mode,
+            )
+        except Pending as pending:
+            seen = (authorization, ip, origin, required_scope, url, is_secure, organization, mode)
+            return self._fetch.after(pending, self._judge, *seen)
 
     def refresh(self) -> None:
         """Look at the status lists in use now, beside all the times that come with the interval."""
@@ -228,172 +147,16 @@ class Verifier:
             self._statuses.refresh()
 
     def close(self) -> None:
-        """Close the connections to the issuer, and end the thread that looks at status lists."""
+        """Report the usage that is not reported yet, close the connections to the issuer, and end
+        the thread that looks at status lists."""
+        if self.issuer_api is not None:
+            self.issuer_api.close()
         if self._statuses is not None:
             self._statuses.close()
         self._fetch.close()
-        if self.issuer_api is not None:
-            self.issuer_api.close()
 
-    def _exposed(self, credential: str, reason: Reason) -> NoReturn:
-        self._tell(credential, reason)
-        raise CredentialExposed(reason)
+    def __enter__(self) -> Self:
+        return self
 
-    def _tell(self, credential: str, reason: Reason) -> None:
-        """The issuer, once, of a key that others can read."""
-        if self._introspector is not None and is_whole_key(credential, self._templates):
-            digest = key_digest(credential)
-            if digest not in self._told:
-                known = self._told if len(self._told) < _MAX_TOLD else frozenset()
-                self._told = known | {digest}
-                with suppress(VerifierUnavailable):
-                    self._introspector.ask(credential, exposed=str(reason))
-
-    def _of_token(self, token: str) -> Principal:
-        claims, key = self._tokens.verify_by(token)
-        if claims.cnf is not None:
-            # Bound to a key or a certificate that a bearer does not show: it may be a stolen one.
-            raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{claims.jti!a} is bound")
-        self._require_environment(claims.env)
-        principal = Principal(
-            "api_key" if claims.raw.get("credential") == "api_key" else "client",
-            claims.sub,
-            claims.client_id,
-            claims.org,
-            claims.env,
-            claims.scope,
-            datetime.fromtimestamp(claims.exp, UTC),
-            claims.aud,
-            # Shared by all who present it: what one request could change, others would read.
-            MappingProxyType(claims.raw),
-        )
-        self._memory.keep_token(token, principal, claims, key)
-        return principal
-
-    def _of_key(self, key: str, ip: str | IPAddress | None, origin: str | None) -> Principal:
-        written = self._read_key(key)
-        if self._verdicts is None:
-            raise InvalidToken(Reason.WRONG_TYPE, detail="takes no keys: has no client_id")
-        found = self._verdicts.on(key)
-        if isinstance(found, Reason):
-            raise InvalidToken(found)
-        self._check_key(found, written)
-        principal = Principal(
-            "api_key",
-            found.client_id,
-            found.client_id,
-            found.org,
-            found.env,
-            found.scope,
-            datetime.fromtimestamp(found.exp, UTC) if found.exp is not None else None,
-            found.aud,
-            MappingProxyType(found.raw),
-            found.rate_limits,
-        )
-        self._memory.keep_key(key, principal, found)
-        self._check_place(key, found, ip, origin)
-        return principal
-
-    def _check_place(
-        self, key: str, found: Introspection, ip: str | IPAddress | None, origin: str | None
-    ) -> None:
-        # A publishable key is for browsers, and those send their origin.
-        server = self._allow_missing_origin and found.raw.get("kind") != "publishable"
-        try:
-            found.restrictions.check(ip, origin, allow_missing_origin=server)
-        except RestrictionRefused as refused:
-            if refused.reason is Reason.SERVER_ONLY:
-                self._tell(key, refused.reason)
-            raise
-
-    def _for_another(self, credential: str, principal: Principal, said: Acting) -> Principal:
-        """Who it is in that organization, where it has no right more than by itself."""
-        if self._verdicts is None:
-            raise InvalidToken(
-                Reason.WRONG_TYPE, detail="cannot ask for whom it acts: no client_id"
-            )
-        found = self._verdicts.on(credential, said)
-        if isinstance(found, Reason):
-            if found in (Reason.ORG_NOT_ALLOWED, Reason.MODE_UNKNOWN):
-                raise ActingRefused(found, detail=f"{principal.id!a} for {said}")
-            raise InvalidToken(found)
-        if found.org != said.organization or said.mode not in (None, found.env):
-            # An issuer that did not read the question has answered another one.
-            raise ActingRefused(Reason.ORG_NOT_ALLOWED, detail=f"the issuer knows no {said}")
-        self._require_environment(found.env)
-        return replace(
-            principal,
-            organization=found.org,
-            environment=found.env,
-            scopes=principal.scopes.narrowed_to(found.scope),
-            claims=MappingProxyType(found.raw),
-            acts_from=principal.organization,
-        )
-
-    def _read_key(self, key: str) -> str | None:
-        """The environment a key names; all that can be refused without asking is refused here."""
-        if not self._templates:
-            if len(key) > MAX_OPAQUE_KEY:
-                raise InvalidToken(Reason.TOO_LARGE, detail=f"{len(key)} characters")
-            return None
-        for template in self._templates:
-            if template.recognizes(key):
-                try:
-                    written = template.read(key).environment
-                except MalformedKey as error:
-                    bad = isinstance(error, BadChecksum)
-                    reason = Reason.BAD_CHECKSUM if bad else Reason.MALFORMED
-                    raise InvalidToken(reason, detail=error.detail) from None
-                if written is not None:
-                    self._require_environment(written)
-                return written
-        raise InvalidToken(Reason.MALFORMED, detail="neither a token nor a known form of key")
-
-    def _check_key(self, found: Introspection, written: str | None) -> None:
-        now = self._clock().timestamp()
-        if found.iss is not None and found.iss != self.issuer:
-            raise InvalidToken(Reason.WRONG_ISSUER, detail=f"issued by {found.iss!a}")
-        if found.aud and not meant_for(found.aud, self._audiences):
-            raise InvalidToken(Reason.WRONG_AUDIENCE, detail=f"meant for {found.aud!a}")
-        if found.exp is not None and now >= found.exp:
-            raise InvalidToken(Reason.EXPIRED, detail=f"{found.client_id!a} at {found.exp}")
-        if found.nbf is not None and now < found.nbf:
-            raise InvalidToken(Reason.NOT_YET_VALID, detail=f"{found.client_id!a} at {found.nbf}")
-        if "cnf" in found.raw:
-            raise InvalidToken(Reason.PROOF_REQUIRED, detail=f"{found.client_id!a} is bound")
-        if written is not None and found.env != written:
-            raise InvalidToken(Reason.ENVIRONMENT_MISMATCH, detail=f"is of {found.env!a}")
-        self._require_environment(found.env)
-
-    def _require_environment(self, environment: str | None) -> None:
-        if self.environment is not None and environment != self.environment:
-            raise InvalidToken(Reason.ENVIRONMENT_MISMATCH, detail=f"is of {environment!a}")
-
-
-def read_credential(authorization: str | None) -> str:
-    """The credential in an Authorization header. Raises CredentialRefused.
-
-    >>> read_credential("Bearer kt_live_x")
-    'kt_live_x'
-    """
-    if not authorization:
-        raise CredentialMissing
-    if len(authorization) > _MAX_HEADER:
-        raise InvalidToken(Reason.TOO_LARGE, detail=f"{len(authorization)} characters")
-    found = _BEARER.fullmatch(authorization)
-    if found is None:
-        other = _OTHER_SCHEME.fullmatch(authorization) is not None
-        raise CredentialMalformed(other_scheme=other)
-    return found[1]
-
-
-def can_be_sent(credential: str) -> bool:
-    """Whether an Authorization header takes it as it stands.
-
-    >>> can_be_sent("abcdef1234567890"), can_be_sent("two words")
-    (True, False)
-    """
-    try:
-        return read_credential(f"Bearer {credential}") == credential
-    except CredentialRefused:
-        return False
+    def __exit__(self, *_: object) -> None:
+        self.close()

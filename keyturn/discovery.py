@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from keyturn import wire
-from keyturn.fetch import Fetch, FetchFailed, require_safe_url
+from keyturn.asking import FetchFailed, require_safe_url
+from keyturn.talks import Question, Request, Talk
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
@@ -73,65 +73,67 @@ def _optional_url(members: dict[str, Any], name: str) -> str | None:
 
 
 class Discovery:
-    """An issuer's metadata, asked for when it is needed and once an hour; kept when that fails."""
+    """An issuer's metadata, asked for when it is needed and once an hour; kept when that fails.
+
+    What it says comes of talks, which `Fetch.hold` holds.
+    """
 
     def __init__(
         self,
         issuer: str,
-        fetch: Fetch,
         lifetime: timedelta = DEFAULT_LIFETIME,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._issuer = issuer
-        self._fetch = fetch
         self._lifetime = lifetime.total_seconds()
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._held: Metadata | None = None
         self._failure = ""
         self._due_at = float("-inf")
 
-    def jwks_uri(self) -> str:
+    def jwks_uri(self) -> Talk[str]:
         """Where the keys are. Raises FetchFailed."""
-        return self._named(self.metadata().jwks_uri, "keys")
+        return self._named((yield from self.metadata()).jwks_uri, "keys")
 
-    def introspection_endpoint(self) -> str:
+    def introspection_endpoint(self) -> Talk[str]:
         """Where tokens and keys are asked about. Raises FetchFailed."""
-        return self._named(self.metadata().introspection_endpoint, "introspection endpoint")
+        metadata = yield from self.metadata()
+        return self._named(metadata.introspection_endpoint, "introspection endpoint")
 
-    def token_endpoint(self) -> str:
+    def token_endpoint(self) -> Talk[str]:
         """Where tokens are issued. Raises FetchFailed."""
-        return self._named(self.metadata().token_endpoint, "token endpoint")
+        return self._named((yield from self.metadata()).token_endpoint, "token endpoint")
 
     def _named(self, url: str | None, what: str) -> str:
         if url is None:
             raise FetchFailed(detail=f"{self._issuer} has no {what}")
         return url
 
-    def metadata(self) -> Metadata:
+    def metadata(self) -> Talk[Metadata]:
         """All that is used of it. Raises FetchFailed."""
-        held = self._held
-        if held is not None and self._monotonic() < self._due_at:
-            return held
-        with self._lock:
-            if self._monotonic() >= self._due_at:
-                try:
-                    self._held, self._failure = self._ask(), ""
-                    self._due_at = self._monotonic() + self._lifetime
-                except FetchFailed as error:
-                    # Also for those that wait for the lock: one by one, they would wait for ever.
-                    self._failure = error.detail
-                    self._due_at = self._monotonic() + _RETRY_AFTER
-            if self._held is None:
-                raise FetchFailed(detail=self._failure)
-            return self._held
+        if self._monotonic() >= self._due_at:
+            yield Question(self, self._renew)
+        if self._held is None:
+            raise FetchFailed(detail=self._failure)
+        return self._held
 
-    def _ask(self) -> Metadata:
+    def _renew(self) -> Talk[None]:
+        if self._monotonic() < self._due_at:
+            return  # another one has, a moment ago
+        try:
+            self._held, self._failure = (yield from self._ask()), ""
+            self._due_at = self._monotonic() + self._lifetime
+        except FetchFailed as error:
+            # Also for those that come next: one by one, they would wait for ever.
+            self._failure = error.detail
+            self._due_at = self._monotonic() + _RETRY_AFTER
+
+    def _ask(self) -> Talk[Metadata]:
         url = metadata_url(self._issuer)
-        answer = self._fetch.get(url)
+        answer = yield Request("GET", url)
         if 400 <= answer.status < 500:
             url = openid_url(self._issuer)
-            answer = self._fetch.get(url)
+            answer = yield Request("GET", url)
         if answer.status != 200:
             raise FetchFailed(detail=f"GET {url}: status {answer.status}")
         return Metadata.read(answer.body, self._issuer)

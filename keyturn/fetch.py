@@ -1,4 +1,4 @@
-"""Ask the issuer over HTTP: https only, no redirects, bounded in time and size.
+"""Ask the issuer from threads, and hold talks with it there.
 
 The HTTP client is imported when something is asked, so that those who only read tokens do not load
 it.
@@ -6,96 +6,31 @@ it.
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import os
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from copy import copy
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from keyturn.errors import KeyturnError
+from keyturn.asking import Body, asking, not_in_time, trusts_environment
+from keyturn.errors import KeyturnError, VerifierUnavailable
+from keyturn.forks import survives_forks
+from keyturn.talks import MAX_ANSWER, Answer, Form, Pending, Question, Request, Talk, Token, Wanted
 
 if TYPE_CHECKING:
     import httpx
 
-MAX_ANSWER = 256 * 1024
-"""Bytes of an answer that are read, unless said otherwise."""
 DEFAULT_TIMEOUT = timedelta(seconds=5)
-_MAX_RETRY_AFTER = 300
 
-Form = Mapping[str, str | list[str]]
-"""Parameters by name; a list is a parameter that is repeated."""
-
-
-class FetchFailed(KeyturnError):
-    """The issuer could not be asked, or did not answer as it should; `detail` says how."""
-
-    code = "fetch_failed"
-    default_description = "The issuer did not answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; header names in lower case."""
-
-    status: int
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can be at the other end.
-
-    >>> is_loopback("localhost"), is_loopback("127.0.0.2"), is_loopback("127.0.0.1.example.com")
-    (True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def require_safe_url(url: str, name: str = "url") -> str:
-    """The URL, if it is https, or http on this machine. Raises ValueError naming what it is for.
-
-    >>> require_safe_url("https://auth.example.com", "issuer")
-    'https://auth.example.com'
-    >>> require_safe_url("file:///etc/passwd", "jwks_uri")
-    Traceback (most recent call last):
-    ValueError: jwks_uri: not an https URL: 'file:///etc/passwd'
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port  # raises when it is not a number
-    except ValueError:
-        host = ""
-    safe = host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
-    # urlsplit drops blanks and line breaks where others would send them.
-    clean = url.isprintable() and " " not in url
-    if not safe or not clean or parts.username is not None or parts.fragment:
-        raise ValueError(f"{name}: not an https URL: {url!r}")
-    return url
-
-
-def basic(client_id: str, client_secret: str) -> str:
-    """HTTP Basic for a client: form-encoded first (RFC 6749 §2.3.1). Only ever read to be sent."""
-    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
-    return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
-
-
-def told_to_wait(answer: Answer) -> int:
-    """Seconds until it is worth asking again; five where the answer says nothing of it."""
-    value = answer.headers.get("retry-after", "")
-    return min(int(value), _MAX_RETRY_AFTER) if value.isdecimal() and len(value) < 10 else 5
+T = TypeVar("T")
 
 
 class Fetch:
-    """GET and POST with the rules above; safe to share between threads, and after a fork.
+    """Asks over HTTP by the rules above, and holds talks; for threads, and after a fork as well.
 
     `timeout` bounds a whole exchange. A `client` of one's own (for a private CA, a proxy) is used
     as it is, but its redirects are not followed.
@@ -106,22 +41,61 @@ class Fetch:
     ) -> None:
         self.timeout = timeout.total_seconds()
         self._given = client
-        self._lock = threading.Lock()
         self._own: dict[tuple[int, bool], httpx.Client] = {}
+        self.forked()
+        survives_forks(self)
+
+    def forked(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[Hashable, Future[Any]] = {}
 
     def get(
         self, url: str, headers: Mapping[str, str] | None = None, limit: int = MAX_ANSWER
     ) -> Answer:
         """One GET of at most `limit` bytes. Raises FetchFailed."""
-        return self._exchange("GET", url, dict(headers or {}), limit)
+        return self.send(Request("GET", url, headers or {}, limit=limit))
 
     def post(self, url: str, form: Form, headers: Mapping[str, str]) -> Answer:
         """One POST of a form. Raises FetchFailed."""
-        return self._exchange("POST", url, dict(headers), data=form)
+        return self.send(Request("POST", url, headers, {"data": form}))
 
-    def post_json(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        """One POST of a JSON object. Raises FetchFailed."""
-        return self._exchange("POST", url, dict(headers), json=body)
+    def hold(self, talk: Talk[T]) -> T:
+        """What comes of a talk. Raises what it raises."""
+        try:
+            wanted = next(talk)
+            while True:
+                try:
+                    came = self._came_of(wanted)
+                except KeyturnError as error:
+                    wanted = talk.throw(error)
+                else:
+                    wanted = talk.send(came)
+        except StopIteration as ended:
+            return ended.value  # type: ignore[no-any-return]
+        finally:
+            talk.close()
+
+    def settle(self, question: Question[T]) -> T:
+        """What comes of a question: asked by one thread, while the others with it wait.
+
+        Raises what its talk raises, and VerifierUnavailable for who has no more patience.
+        """
+        with self._lock:
+            under_way: Future[T] | None = self._flights.get(question.key)
+            flight: Future[T] = under_way or self._flights.setdefault(question.key, Future())
+        if under_way is None:
+            return self._fly(question, flight)
+        return _landed(flight, question.patience)
+
+    def after(self, pending: Pending, decide: Callable[..., T], *seen: Any) -> T:
+        """What is decided, once whatever is pending is settled: `decide(learnt, *seen)`."""
+        learnt: dict[Hashable, Any] = {}
+        while True:
+            learnt[pending.question.key] = self.settle(pending.question)
+            try:
+                return decide(learnt, *seen)
+            except Pending as another:
+                pending = another
 
     def close(self) -> None:
         """Close the connections that were opened here."""
@@ -130,43 +104,48 @@ class Fetch:
         for client in clients.values():
             client.close()
 
-    def _exchange(
-        self, method: str, url: str, headers: dict[str, str], limit: int = MAX_ANSWER, **body: Any
-    ) -> Answer:
-        import httpx
+    def _came_of(self, wanted: Wanted) -> Any:
+        if isinstance(wanted, Request):
+            return self.send(wanted)
+        return wanted.source.token() if isinstance(wanted, Token) else self.settle(wanted)
 
+    def _fly(self, question: Question[T], flight: Future[T]) -> T:
         try:
-            require_safe_url(url)
-            # identity: a few bytes of gzip would otherwise become any number of them in memory.
-            headers = {"accept": "application/json", **headers, "accept-encoding": "identity"}
+            outcome = self.hold(question.talk())
+        except BaseException as error:
+            self._end(question.key)
+            flight.set_exception(error)
+            raise
+        self._end(question.key)
+        flight.set_result(outcome)
+        return outcome
+
+    def _end(self, key: Hashable) -> None:
+        with self._lock:
+            del self._flights[key]
+
+    def send(self, request: Request) -> Answer:
+        """One exchange. Raises FetchFailed."""
+
+        with asking(request) as headers:
             deadline = time.monotonic() + self.timeout
-            with self._client(url).stream(
-                method,
-                url,
+            with self._client(request.url).stream(
+                request.method,
+                request.url,
                 headers=headers,
                 timeout=self.timeout,
                 follow_redirects=False,
-                **body,
+                **request.body,
             ) as response:
-                content = self._body(response, deadline, limit)
-                return Answer(response.status_code, content, response.headers)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            # Not str(error): it may quote what was sent.
-            raise FetchFailed(detail=f"{method} {url}: {type(error).__name__}") from None
-
-    def _body(self, response: httpx.Response, deadline: float, limit: int) -> bytes:
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise FetchFailed(detail=f"{response.url}: compressed answer")
-        body = bytearray()
-        # As it arrives: chunks of a given size would be waited for.
-        for chunk in response.iter_raw():
-            body += chunk
-            if len(body) > limit:
-                raise FetchFailed(detail=f"{response.url}: more than {limit} bytes")
-            # The client's timeout is for one read: a server that drips could go on for hours.
-            if time.monotonic() > deadline:
-                raise FetchFailed(detail=f"{response.url}: not complete in {self.timeout} s")
-        return bytes(body)
+                body = Body(request, response)
+                # As it arrives: chunks of a given size would be waited for.
+                for chunk in response.iter_raw():
+                    body.add(chunk)
+                    # The client's timeout is for one read: a server that drips could go on for
+                    # hours.
+                    if time.monotonic() > deadline:
+                        raise not_in_time(request, self.timeout)
+                return body.answer()
 
     def _client(self, url: str) -> httpx.Client:
         import httpx
@@ -174,9 +153,18 @@ class Fetch:
         if self._given is not None:
             return self._given
         # Connections do not survive a fork; proxies of the environment are not for this machine.
-        trust_env = not is_loopback(urlsplit(url).hostname or "")
-        place = (os.getpid(), trust_env)
+        place = (os.getpid(), trusts_environment(url))
         with self._lock:
             if place not in self._own:
-                self._own[place] = httpx.Client(trust_env=trust_env)
+                self._own[place] = httpx.Client(trust_env=place[1])
             return self._own[place]
+
+
+def _landed(flight: Future[T], patience: float | None) -> T:
+    try:
+        return flight.result(patience)
+    except KeyturnError as error:
+        # Its own copy: a traceback is not to be shared between threads.
+        raise copy(error) from None
+    except FutureTimeout:
+        raise VerifierUnavailable(detail="no answer in time to what another asked") from None

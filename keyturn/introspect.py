@@ -8,12 +8,13 @@ from typing import Any
 
 from keyturn import wire
 from keyturn.acting import Acting
+from keyturn.asking import FetchFailed, basic, told_to_wait
 from keyturn.errors import InvalidScope, Reason, VerifierUnavailable
-from keyturn.fetch import Fetch, FetchFailed, basic, told_to_wait
 from keyturn.limits.values import RateLimits
 from keyturn.profiles import NAMEABLE
 from keyturn.restrictions import Restrictions
 from keyturn.scope import ScopeSet
+from keyturn.talks import Request, Talk
 
 # RFC 7662 §2.2 would have nothing said of an inactive token, lest a third party learn the server's
 # state. Our server tells an API of the same organization, if it asks, why a whole key is no good.
@@ -85,15 +86,14 @@ class Introspector:
     """Asks an introspection endpoint in the name of one client, by HTTP Basic."""
 
     def __init__(
-        self, endpoint: Callable[[], str], client_id: str, client_secret: str, fetch: Fetch
+        self, endpoint: Callable[[], Talk[str]], client_id: str, client_secret: str
     ) -> None:
         self._endpoint = endpoint
-        self._fetch = fetch
         self._authorization = basic(client_id, client_secret)
 
     def ask(
         self, credential: str, acting: Acting | None = None, *, exposed: str | None = None
-    ) -> Introspection | Reason:
+    ) -> Talk[Introspection | Reason]:
         """Why not, when it is inactive. Raises VerifierUnavailable when nobody can say.
 
         `acting`: for whom a service credential would act; then the answer is about that.
@@ -102,7 +102,7 @@ class Introspector:
         presented it must not be told to get another one.
         """
         try:
-            url = self._endpoint()
+            url = yield from self._endpoint()
             headers = {"authorization": self._authorization}
             form = {"token": credential, "include_reason": "true"}
             if exposed is not None:
@@ -110,7 +110,7 @@ class Introspector:
             if acting is not None:
                 form["organization"] = acting.organization
                 form |= {} if acting.mode is None else {"mode": acting.mode}
-            answer = self._fetch.post(url, form, headers)
+            answer = yield Request("POST", url, headers, {"data": form})
             if answer.status == 200:
                 return Introspection.read(answer.body)
         except (FetchFailed, wire.Unreadable, InvalidScope) as error:

@@ -8,10 +8,12 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from keyturn import wire
+from keyturn.asking import FetchFailed, told_to_wait
 from keyturn.client.errors import TokenError
 from keyturn.client.source import TokenSource
 from keyturn.errors import VerifierUnavailable
-from keyturn.fetch import Fetch, FetchFailed, told_to_wait
+from keyturn.fetch import Fetch
+from keyturn.talks import Request, Talk, Token
 
 if TYPE_CHECKING:
     import httpx
@@ -20,7 +22,10 @@ SCOPE = "keyturn:introspect"
 
 
 class IssuerApi:
-    """JSON in, JSON out, with a token that is renewed when it is refused. Thread-safe."""
+    """JSON in, JSON out, with a token that is renewed when it is refused. Thread-safe.
+
+    `before_close` holds what is to be done while the issuer can still be asked.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class IssuerApi:
     ) -> None:
         self._base = issuer.rstrip("/")
         self._fetch = fetch
+        self.before_close: list[Callable[[], None]] = []
         self._tokens = TokenSource(
             issuer,
             client_id,
@@ -50,11 +56,15 @@ class IssuerApi:
 
         Raises VerifierUnavailable where there is none.
         """
+        return self._fetch.hold(self.posting(path, body))
+
+    def posting(self, path: str, body: Mapping[str, Any]) -> Talk[tuple[int, dict[str, Any]]]:
+        """The same as a talk."""
         try:
             for attempt in range(2):
-                token = self._tokens.token()
+                token = yield Token(self._tokens)
                 headers = {"authorization": f"Bearer {token}"}
-                answer = self._fetch.post_json(self._base + path, body, headers)
+                answer = yield Request("POST", self._base + path, headers, {"json": body})
                 if answer.status != 401 or attempt or not self._tokens.drop(token):
                     break
             if answer.status in (401, 403, 429) or answer.status >= 500:
@@ -69,5 +79,7 @@ class IssuerApi:
             raise VerifierUnavailable(detail=f"{path}: {error.detail}") from None
 
     def close(self) -> None:
-        """Close the connections over which tokens were asked for."""
+        """Do what is to be done before, and close the connections over which tokens were had."""
+        while self.before_close:
+            self.before_close.pop()()
         self._tokens.close()

@@ -9,13 +9,17 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from keyturn import wire
+from keyturn.asking import FetchFailed, require_safe_url
 from keyturn.discovery import Discovery
 from keyturn.errors import VerifierUnavailable
-from keyturn.fetch import Answer, Fetch, FetchFailed, require_safe_url
+from keyturn.fetch import Fetch
+from keyturn.forks import survives_forks
 from keyturn.jwk import DEFAULT_ALGORITHMS, VerificationKey, read_jwks, supported
+from keyturn.talks import Answer, Pending, Question, Request, Talk, known
 
 log = logging.getLogger("keyturn")
 
@@ -40,6 +44,12 @@ class KeySource(Protocol):
 
     def get(self, kid: str) -> VerificationKey | None:
         """The key, or None where there is no such key. Raises VerifierUnavailable: cannot tell."""
+
+
+class AtHand(NamedTuple):
+    """A KeySource that never waits: its `get` raises Pending where it would have to."""
+
+    get: Callable[[str], VerificationKey | None]
 
 
 class FixedKeys:
@@ -78,37 +88,43 @@ class _Held:
 class JwksUrl:
     """The keys at a URL, fetched when needed and kept as long as they are good.
 
-    One thread fetches while the others go on with the keys they have. Nothing that a stranger sends
-    and no failed fetch removes a key; keys that cannot be refreshed serve for `max_stale` more,
-    after which nobody can say what is valid, and `get` raises VerifierUnavailable.
+    One thread or task fetches while the others go on with the keys they have. Nothing that a
+    stranger sends and no failed fetch removes a key; keys that cannot be refreshed serve for
+    `max_stale` more, after which nobody can say what is valid, and `get` raises
+    VerifierUnavailable.
     """
 
     def __init__(
         self,
-        url: str | Callable[[], str],
+        url: str | Callable[[], Talk[str]],
         *,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         fetch: Fetch | None = None,
         max_stale: timedelta = timedelta(hours=1),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`url` may be a function that knows the address later. Raises ValueError for an unsafe
-        one.
-        """
+        """`url` may be a talk that comes to the address. Raises ValueError for an unsafe one."""
         if isinstance(url, str):
             fixed = require_safe_url(url, "jwks_uri")
-            self._locate: Callable[[], str] = lambda: fixed
+            self._locate: Callable[[], Talk[str]] = lambda: known(fixed)
         else:
             self._locate = url
         self._algorithms = supported(algorithms)
         self._fetch = fetch or Fetch()
         self._max_stale = max_stale.total_seconds()
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._held: _Held | None = None
         self._attempted_at = float("-inf")
+        self._attempts = 0
         self._failure = ""
+        self._sought: str | None = None
         self._missed: dict[str, float] = {}
+        self.forked()
+        survives_forks(self)
+
+    def forked(self) -> None:
+        self._lock = threading.Lock()
+        self._is_asking = False
 
     @classmethod
     def of_issuer(
@@ -121,8 +137,7 @@ class JwksUrl:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> JwksUrl:
         """The keys of an issuer, wherever its metadata says they are (RFC 8414)."""
-        fetch = fetch or Fetch()
-        discovery = Discovery(require_safe_url(issuer, "issuer"), fetch, monotonic=monotonic)
+        discovery = Discovery(require_safe_url(issuer, "issuer"), monotonic=monotonic)
         return cls(
             discovery.jwks_uri,
             algorithms=algorithms,
@@ -133,78 +148,85 @@ class JwksUrl:
 
     def get(self, kid: str) -> VerificationKey | None:
         """The key of this name; None when the issuer has none. Raises VerifierUnavailable."""
+        try:
+            return self.find(kid)
+        except Pending as pending:
+            return self._fetch.after(pending, lambda _: self.find(kid))
+
+    def find(self, kid: str) -> VerificationKey | None:
+        """The same, out of memory. Raises Pending where the issuer has to be asked."""
         held = self._held
         if held is None or self._monotonic() >= held.fresh_until:
-            held = self._renewed()
-        key = held.keys.get(kid)
-        if key is None:
-            key = self._asked_again(kid, held).keys.get(kid)
+            held = self._while_due()
+        key = held.keys.get(kid) or self._look_again(kid, held)
         if key is None and self._failure:
             # It may be a key that we could not learn of: that is our trouble, not the caller's.
             raise self._unavailable()
         return key
 
-    def _renewed(self) -> _Held:
+    def _while_due(self) -> _Held:
         """Keys that are due: one request renews them, the others use what is there."""
+        attempts = self._attempts
         held, now = self._held, self._monotonic()
         if held is not None and now < held.usable_until:
-            if now >= self._attempted_at + RETRY_AFTER and self._lock.acquire(blocking=False):
-                try:
-                    if self._held is held:
-                        self._attempt()
-                finally:
-                    self._lock.release()
-            return self._held or held
+            with self._lock:
+                if now < max(self._attempted_at + RETRY_AFTER, held.fresh_until):
+                    return held
+                self._attempted_at, self._is_asking = now, True
+            raise Pending(self._question(attempts))
         # Nothing to go on with: all wait for one fetch, and share its failure.
-        with self._lock:
-            now = self._monotonic()
-            useless = self._held is None or now >= self._held.usable_until
-            if useless and now >= self._attempted_at + RETRY_AFTER:
-                self._attempt()
-            if self._held is None or self._monotonic() >= self._held.usable_until:
-                raise self._unavailable()
-            return self._held
+        if self._is_asking or now >= self._attempted_at + RETRY_AFTER:
+            raise Pending(self._question(attempts))
+        raise self._unavailable()
 
-    def _asked_again(self, kid: str, held: _Held) -> _Held:
-        """The keys after a look for this one, if it is time for that: a forged `kid` is cheap."""
-        now = self._monotonic()
-        cooling = now < self._attempted_at + COOLDOWN
-        if now >= self._missed.get(kid, now) and not (cooling and not self._lock.locked()):
-            # Many requests with the first token of a new key: one fetches, the others wait for it.
-            if not self._lock.acquire(timeout=_PATIENCE):
-                raise self._unavailable()
-            try:
-                now = self._monotonic()
-                if self._held is held and now >= self._attempted_at + COOLDOWN:
-                    self._attempt()
-                    self._note_missed(kid)
-            finally:
-                self._lock.release()
-        return self._held or held
+    def _look_again(self, kid: str, held: _Held) -> VerificationKey | None:
+        """Raises Pending if it is time to look for this one: a forged `kid` is cheap."""
+        attempts = self._attempts
+        now, newer = self._monotonic(), self._held or held
+        if kid in newer.keys or now < self._missed.get(kid, now):
+            return newer.keys.get(kid)
+        if now >= self._attempted_at + COOLDOWN:
+            self._sought = kid
+        elif not self._is_asking:
+            return None
+        # Many requests with the first token of a new key: one fetches, the others wait for it.
+        raise Pending(self._question(attempts, _PATIENCE))
 
-    def _note_missed(self, kid: str) -> None:
-        # At most one entry a cooldown, each for two cooldowns: the table stays as small as that.
-        now = self._monotonic()
-        self._missed = {k: until for k, until in self._missed.items() if now < until}
-        if not self._failure and self._held and kid not in self._held.keys:
-            self._missed[kid] = now + MISSED_FOR
+    def _question(self, attempts: int, patience: float | None = None) -> Question[None]:
+        return Question(self, partial(self._attempt, attempts), patience)
 
-    def _attempt(self) -> None:
-        """Fetch once, holding the lock; what was held stays when that fails."""
+    def _attempt(self, attempts: int) -> Talk[None]:
+        """Fetch once; what was held stays when that fails. `attempts`: how many there were when it
+        was found that another one is needed."""
+        if attempts != self._attempts:
+            return
+        self._is_asking = True
         try:
-            self._held = self._ask(self._held)
+            self._held = yield from self._ask(self._held)
             self._failure = ""
         except (FetchFailed, wire.Unreadable) as error:
             self._failure = error.detail
             log.warning("keys not refreshed: %s", error.detail)
         finally:
             self._attempted_at = self._monotonic()
+            self._attempts += 1
+            self._is_asking = False
+            self._note_missed()
 
-    def _ask(self, held: _Held | None) -> _Held:
-        url = self._locate()
-        known = held is not None and held.url == url and held.etag
-        answer = self._fetch.get(url, {"if-none-match": held.etag} if held and known else None)
-        if answer.status == 304 and held and known:
+    def _note_missed(self) -> None:
+        # At most one entry a cooldown, each for two cooldowns: the table stays as small as that.
+        now, sought = self._monotonic(), self._sought
+        self._missed = {k: until for k, until in self._missed.items() if now < until}
+        if sought and not self._failure and self._held and sought not in self._held.keys:
+            self._missed[sought] = now + MISSED_FOR
+        self._sought = None
+
+    def _ask(self, held: _Held | None) -> Talk[_Held]:
+        url = yield from self._locate()
+        is_known = held is not None and held.url == url and held.etag
+        headers = {"if-none-match": held.etag} if held and is_known else {}
+        answer = yield Request("GET", url, headers)
+        if answer.status == 304 and held and is_known:
             return self._kept(held.keys, url, held.etag, answer)
         if answer.status != 200:
             raise FetchFailed(detail=f"GET {url}: status {answer.status}")

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from keyturn.forks import survives_forks
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -18,7 +20,9 @@ class Recent(Generic[K, V]):
     whatever is read from the old one moves to the young. So at least half of what fits is kept.
     """
 
-    __slots__ = ("_half", "_half_weight", "_lock", "_old", "_weigh", "_weight", "_young")
+    __slots__ = (
+        "__weakref__", "_half", "_half_weight", "_lock", "_old", "_weigh", "_weight", "_young"
+    )  # fmt: skip
 
     def __init__(
         self, size: int, weight: int = 0, weigh: Callable[[V], int] = lambda value: 0
@@ -30,6 +34,10 @@ class Recent(Generic[K, V]):
         self._weight = 0
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
+        self.forked()
+        survives_forks(self)
+
+    def forked(self) -> None:
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:

@@ -7,7 +7,6 @@ thread is begun by the first token that names a list, once in each process.
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
@@ -15,12 +14,16 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from keyturn import wire
+from keyturn.asking import FetchFailed, require_safe_url
 from keyturn.errors import CredentialRefused, InvalidToken, Reason, VerifierUnavailable
-from keyturn.fetch import Fetch, FetchFailed, require_safe_url
+from keyturn.fetch import Fetch
+from keyturn.forks import survives_forks
 from keyturn.jws import SignatureCheck
 from keyturn.status_list import INVALID, MEDIA_TYPE, VALID, StatusList, StatusReference
+from keyturn.talks import Pending, Question, Request, Talk, decided
 
 log = logging.getLogger("keyturn")
 
@@ -34,6 +37,7 @@ LIFE = 3600.0
 """Seconds that a list without ``exp`` is good for."""
 BEHIND = 60.0
 """Seconds for which an answer of a node that lags behind another one is passed over."""
+_NOT_YET = "not fetched yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,17 @@ class Statuses:
         self._monotonic = monotonic
         self._held: dict[str, _Held] = {}
         self._failed: dict[str, str] = {}
-        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._stop = threading.Event()
+        self.forked()
+        survives_forks(self)
+
+    def forked(self) -> None:
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
-        _living.add(self)
 
     def status(self, place: StatusReference, jti: str) -> int:
-        """What stands at this place, or of this very token. Raises InvalidToken and
-        VerifierUnavailable.
+        """What stands at this place, or of this very token. Raises InvalidToken,
+        VerifierUnavailable, and Pending where nobody has asked for the list yet.
         """
         held = self._held.get(place.uri)
         if held is None or self._thread is None or self._now() >= held.usable_until:
@@ -120,12 +127,9 @@ class Statuses:
     def _obtained(self, uri: str) -> _Held | None:
         self._start()
         held = self._usable(uri)
-        if held is None and uri not in self._failed:
-            # Nobody has asked for it yet: one does, the others wait. From then on the thread does.
-            with self._lock:
-                if self._usable(uri) is None and uri not in self._failed:
-                    self._refresh(uri)
-            held = self._usable(uri)
+        if held is None and self._failed.get(uri, _NOT_YET) == _NOT_YET:
+            # One asks, the others wait. From then on the thread does.
+            raise Pending(Question((self, uri), partial(self._first, uri)))
         if held is None and not self._accept_unknown:
             raise VerifierUnavailable(
                 detail=f"status list: {self._failed.get(uri, 'none')}",
@@ -152,22 +156,26 @@ class Statuses:
 
     def _follow(self, uri: str) -> None:
         """Let the thread fetch it, when it comes round."""
-        self._failed.setdefault(uri, "not fetched yet")
+        self._failed.setdefault(uri, _NOT_YET)
         self._start()
 
     def refresh(self) -> float:
         """Ask for every list in use; answers for how many seconds to wait."""
         for uri in {**self._failed, **self._held}:
-            self._refresh(uri)
+            self._fetch.hold(self._refresh(uri))
         ttls = [held.list.ttl for held in tuple(self._held.values()) if held.list.ttl]
         # §8.3: "it SHOULD check the ttl claim"; no oftener than once a second for that (§11.5).
         interval = min([self._interval, *(max(1.0, ttl) for ttl in ttls)])
         # Never longer, so that the interval is a promise; not all verifiers at the same moment.
         return interval * random.uniform(0.8, 1.0)  # noqa: S311 - not a secret
 
-    def _refresh(self, uri: str) -> None:
+    def _first(self, uri: str) -> Talk[None]:
+        if self._usable(uri) is None and self._failed.get(uri, _NOT_YET) == _NOT_YET:
+            yield from self._refresh(uri)
+
+    def _refresh(self, uri: str) -> Talk[None]:
         try:
-            self._keep(uri, self._asked(uri, self._held.get(uri)))
+            self._keep(uri, (yield from self._asked(uri, self._held.get(uri))))
             self._failed.pop(uri, None)
         except (FetchFailed, wire.Unreadable, CredentialRefused, ValueError) as error:
             detail = getattr(error, "detail", "") or str(error)
@@ -177,19 +185,21 @@ class Statuses:
         if len(self._failed) > MAX_LISTS:
             self._failed.pop(next(iter(self._failed)))
 
-    def _asked(self, uri: str, held: _Held | None) -> _Held:
+    def _asked(self, uri: str, held: _Held | None) -> Talk[_Held]:
         asked_at = self._monotonic()
         headers = {"accept": MEDIA_TYPE}
         if held is not None and held.etag:
             headers["if-none-match"] = held.etag
-        answer = self._fetch.get(require_safe_url(uri, "status list"), headers, MAX_LENGTH)
+        url = require_safe_url(uri, "status list")
+        answer = yield Request("GET", url, headers, limit=MAX_LENGTH)
         if answer.status == 304 and held is not None:
             return _Held(held.list, held.etag, held.usable_until, held.made_at, asked_at)
         if answer.status != 200:
             raise FetchFailed(detail=f"GET {uri}: status {answer.status}")
         # RFC 9110 §8.3: what it says it is; a list is no token, and a token no list.
         text = answer.body.decode("ascii", "replace")
-        found = StatusList.read(self._check.payload(text)[0], uri, self._issuer)
+        payload, _ = yield from decided(lambda: self._check.payload(text))
+        found = StatusList.read(payload, uri, self._issuer)
         now = self._now()
         usable_until = now + LIFE if found.exp is None else float(found.exp)
         if usable_until <= now:
@@ -222,16 +232,3 @@ def _run(found: weakref.ref[Statuses], stop: threading.Event) -> None:
             log.exception("status lists not refreshed")
             wait = 1.0
         del statuses
-
-
-_living: weakref.WeakSet[Statuses] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    # The thread did not come along, and a lock may have been held by it.
-    for statuses in list(_living):
-        statuses._lock, statuses._writing = threading.Lock(), threading.Lock()
-        statuses._thread = None
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -35,10 +35,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
+from keyturn.asking import require_safe_url
 from keyturn.bearer import Verifier
 from keyturn.discovery import metadata_url
 from keyturn.errors import Reason
-from keyturn.fetch import require_safe_url
 from keyturn.scope import ScopeSet
 from keyturn.status_list import REVOKED_TOKENS, TYPE, VERSION, StatusReference
 from keyturn.verify import is_token_shaped

@@ -65,6 +65,7 @@ class UsageReporter:
         self._size = room
         self._now = now
         self._begin()
+        self._issuer.before_close.append(self.close)
         atexit.register(self.close)
 
     def note(

@@ -6,15 +6,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from keyturn.acting import Acting
 from keyturn.apikey import key_digest
-from keyturn.errors import Reason, VerifierUnavailable
+from keyturn.errors import Reason
+from keyturn.forks import survives_forks
 from keyturn.introspect import Introspection
+from keyturn.talks import Learnt, Pending, Question, Talk
 
 DEFAULT_MAX_STALENESS = timedelta(seconds=15)
 LONGEST_MAX_STALENESS = timedelta(seconds=60)
@@ -56,7 +57,7 @@ class _Remembered:
 
 
 class Verdicts:
-    """Verdicts on keys: asked once by however many threads, remembered by the SHA-256 of the key.
+    """Verdicts on keys: asked once by however many want one, remembered by the SHA-256 of the key.
 
     Age counts from the moment of asking. A verdict that is too old is never used, whether the
     issuer answers or not. Refusals have a table of their own, so that guesses cannot push good keys
@@ -65,23 +66,26 @@ class Verdicts:
 
     def __init__(
         self,
-        ask: Callable[..., Verdict],
+        ask: Callable[..., Talk[Verdict]],
         max_staleness: timedelta = DEFAULT_MAX_STALENESS,
         *,
         patience: timedelta = timedelta(seconds=10),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience`: how long to wait for another thread's question."""
+        """`patience`: how long to wait for another one's question."""
         if not timedelta(0) <= max_staleness <= LONGEST_MAX_STALENESS:
             raise ValueError(f"max_staleness: from 0 to {LONGEST_MAX_STALENESS}")
         self._ask = ask
         self._ttl = max_staleness.total_seconds()
         self._patience = patience.total_seconds()
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._active = _Remembered(MAX_ACTIVE)
         self._inactive = _Remembered(MAX_INACTIVE)
-        self._asked: dict[bytes, Future[Verdict]] = {}
+        self.forked()
+        survives_forks(self)
+
+    def forked(self) -> None:
+        self._lock = threading.Lock()
 
     def known(self, digest: bytes) -> tuple[Verdict, float] | None:
         """What is remembered of an active key with this SHA-256, and when it was asked for."""
@@ -94,50 +98,35 @@ class Verdicts:
         with self._lock:
             self._active.drop(digest)
 
-    def on(self, key: str, acting: Acting | None = None) -> Verdict:
-        """What the issuer says of this key. Raises VerifierUnavailable.
+    def on(self, learnt: Learnt, key: str, acting: Acting | None = None) -> Verdict:
+        """What the issuer says of this key. Raises Pending where it has to be asked.
 
         What it says of a service credential that acts for somebody is remembered beside, under
         credential, organization and mode together; no credential has a blank in it.
         """
         asks = (key,) if acting is None else (key, acting)
         digest = key_digest(key if acting is None else " ".join((key, *map(str, acting))))
+        # What was asked for this very decision counts, even if it may not be remembered.
+        verdict: Verdict | None = learnt.get((self, digest)) or self._remembered(digest)
+        if verdict is None:
+            talk = partial(self._asked, digest, asks)
+            raise Pending(Question((self, digest), talk, self._patience))
+        return verdict
+
+    def _remembered(self, digest: bytes) -> Verdict | None:
         with self._lock:
             now = self._monotonic()
             known = self._active.get(digest, now) or self._inactive.get(digest, now)
-            if known is not None:
-                return known[0]
-            asked = self._asked.get(digest)
-            if asked is None:
-                mine = self._asked[digest] = Future()
-        return self._answer(digest, asks, now, mine) if asked is None else self._await(asked)
+        return None if known is None else known[0]
 
-    def _answer(
-        self, digest: bytes, asks: tuple[Any, ...], asked_at: float, mine: Future[Verdict]
-    ) -> Verdict:
-        try:
-            verdict = self._ask(*asks)
-        except BaseException as error:
-            with self._lock:
-                del self._asked[digest]
-            mine.set_exception(error)
-            raise
+    def _asked(self, digest: bytes, asks: tuple[Any, ...]) -> Talk[Verdict]:
+        known, asked_at = self._remembered(digest), self._monotonic()
+        if known is not None:
+            return known  # another one has been told, a moment ago
+        verdict = yield from self._ask(*asks)
         with self._lock:
-            del self._asked[digest]
             if isinstance(verdict, Introspection):
                 self._active.put(digest, verdict, asked_at + self._ttl)
             else:
                 self._inactive.put(digest, verdict, asked_at + min(NEGATIVE_TTL, self._ttl))
-        mine.set_result(verdict)
         return verdict
-
-    def _await(self, asked: Future[Verdict]) -> Verdict:
-        try:
-            return asked.result(self._patience)
-        except VerifierUnavailable as error:
-            # Its own copy: a traceback is not to be shared between threads.
-            raise VerifierUnavailable(
-                detail=error.detail, retry_after=error.retry_after or 1
-            ) from None
-        except FutureTimeout:
-            raise VerifierUnavailable(detail="introspection: no answer in time") from None

@@ -25,7 +25,7 @@ from app.errors import AdminError, Conflict, Forbidden, Invalid, PlanLimit
 from app.records import Actor
 from app.storage import api_keys, organizations
 from keyturn.apikey import MIN_ENTROPY_BITS, KeyTemplate, key_digest, last_four, prefix_of
-from keyturn.bearer import MAX_OPAQUE_KEY, can_be_sent
+from keyturn.authorization import MAX_OPAQUE_KEY, can_be_sent
 from keyturn.exposure import is_whole_key
 from keyturn.masking import HIDDEN
 from keyturn.verify import is_token_shaped

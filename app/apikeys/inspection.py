@@ -16,7 +16,7 @@ from app.storage import api_keys, organizations, plans, usage_queries
 from app.storage.directory import api_key_record
 from app.storage.models import ApiKeyRow, OrganizationRow, PlanRow, UsageNetworkRow
 from keyturn.apikey import KeyTemplate, key_digest
-from keyturn.bearer import can_be_sent
+from keyturn.authorization import can_be_sent
 from keyturn.errors import BadChecksum, MalformedKey, Reason, RestrictionRefused
 from keyturn.restrictions import Restrictions
 

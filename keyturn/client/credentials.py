@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from keyturn.fetch import basic
+from keyturn.asking import basic
 from keyturn.jwk import MIN_RSA_BITS
 
 BASIC, POST = "client_secret_basic", "client_secret_post"

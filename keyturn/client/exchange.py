@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keyturn import wire
+from keyturn.asking import FetchFailed
 from keyturn.client.backoff import Backoff, retry_after
 from keyturn.client.credentials import ClientCredential
 from keyturn.client.errors import COOLDOWN, TokenError, TokenRefused, TokenUnavailable
 from keyturn.discovery import Discovery
-from keyturn.fetch import Answer, Fetch, FetchFailed
+from keyturn.fetch import Fetch
 from keyturn.masking import Masker
 from keyturn.scope import ScopeSet
+from keyturn.talks import Answer
 
 MAX_TOKEN = 16 * 1024
 MAX_DESCRIPTION = 200
@@ -87,7 +89,7 @@ class Exchange:
         self._backoff = backoff
         self._monotonic = monotonic
         self._chance = chance
-        self._discovery = Discovery(server.issuer, fetch, monotonic=monotonic)
+        self._discovery = Discovery(server.issuer, monotonic=monotonic)
         self._masker = Masker(secrets=server.credential.secrets)
 
     def ask(self, wanted: Wanted) -> Issued:
@@ -108,8 +110,8 @@ class Exchange:
         server, endpoint = self._server, self._server.endpoint
         supported: tuple[str, ...] = ()
         if not endpoint:
-            endpoint = self._discovery.token_endpoint()
-            supported = self._discovery.metadata().token_endpoint_auth_methods
+            endpoint = self._fetch.hold(self._discovery.token_endpoint())
+            supported = self._fetch.hold(self._discovery.metadata()).token_endpoint_auth_methods
         audience = server.assertion_audience or server.issuer or endpoint
 
         def send() -> _Sent:

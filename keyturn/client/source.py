@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from keyturn.asking import require_safe_url
 from keyturn.client.backoff import Answered, Backoff
 from keyturn.client.credentials import ClientKey, ClientSecret
 from keyturn.client.errors import COOLDOWN, TokenError, TokenUnavailable
 from keyturn.client.exchange import Exchange, Issued, Server, Wanted
-from keyturn.fetch import DEFAULT_TIMEOUT, Fetch, require_safe_url
+from keyturn.fetch import DEFAULT_TIMEOUT, Fetch
 
 if TYPE_CHECKING:
     import httpx

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from keyturn.errors import RateLimited
+from keyturn.forks import survives_forks
 from keyturn.limits.values import Limit, RateLimits, Usage
 from keyturn.principal import Principal
 
@@ -20,8 +21,12 @@ class Counters:
     def __init__(self, now: Callable[[], float] = time.time, size: int = MAX_COUNTERS) -> None:
         self._now = now
         self._size = size
-        self._lock = threading.Lock()
         self._used: OrderedDict[tuple[str, int], tuple[int, int]] = OrderedDict()
+        self.forked()
+        survives_forks(self)
+
+    def forked(self) -> None:
+        self._lock = threading.Lock()
 
     def take(self, name: str, limits: Sequence[Limit], cost: int = 1) -> tuple[Usage, ...]:
         """Use so much of every limit, or of none. Raises RateLimited."""

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from keyturn import JwksUrl, VerifierUnavailable
+from keyturn.asking import FetchFailed, require_safe_url
 from keyturn.discovery import Discovery, metadata_url
-from keyturn.fetch import Fetch, FetchFailed, require_safe_url
+from keyturn.fetch import Fetch
 from tests.keyturn.support import FakeIssuer, Reply
 
 METADATA, JWKS = FakeIssuer.METADATA, FakeIssuer.JWKS
@@ -115,16 +116,17 @@ def test_metadata_that_fails_later_is_kept(issuer, keys, time, reply):
 
 
 def test_an_issuer_that_is_down_is_not_asked_by_every_request(issuer, fetch, time):
-    discovery = Discovery(issuer.url, fetch, monotonic=time.monotonic)
+    discovery = Discovery(issuer.url, monotonic=time.monotonic)
     issuer.down(METADATA)
     for _ in range(20):
         with pytest.raises(FetchFailed) as failed:
-            discovery.introspection_endpoint()
+            fetch.hold(discovery.introspection_endpoint())
         assert "status 503" in failed.value.detail
     assert issuer.hits[METADATA] == 1
     issuer.up()
     time.advance(5)
-    assert discovery.introspection_endpoint() == issuer.url + FakeIssuer.INTROSPECT
+    endpoint = fetch.hold(discovery.introspection_endpoint())
+    assert endpoint == issuer.url + FakeIssuer.INTROSPECT
 
 
 def test_an_issuer_without_introspection(issuer, fetch):
@@ -132,7 +134,7 @@ def test_an_issuer_without_introspection(issuer, fetch):
     del document["introspection_endpoint"]
     issuer.instead[METADATA] = Reply(body=json.dumps(document).encode())
     with pytest.raises(FetchFailed) as failed:
-        Discovery(issuer.url, fetch).introspection_endpoint()
+        fetch.hold(Discovery(issuer.url).introspection_endpoint())
     assert "no introspection endpoint" in failed.value.detail
 
 

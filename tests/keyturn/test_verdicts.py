@@ -7,8 +7,30 @@ from datetime import timedelta
 import pytest
 
 from keyturn import Reason, VerifierUnavailable, verdicts
+from keyturn.fetch import Fetch
 from keyturn.introspect import Introspection
-from keyturn.verdicts import Verdicts
+from keyturn.talks import NOTHING, Pending, known
+from tests.support.served import eventually
+
+
+class Verdicts:
+    """As a verifier has them: what is at hand, else what `answer` says of a key."""
+
+    def __init__(self, answer, *settings, **also):
+        self.fetch = Fetch()
+        self.kept = verdicts.Verdicts(lambda key: known(answer(key)), *settings, **also)
+
+    def on(self, key):
+        try:
+            return self.kept.on(NOTHING, key)
+        except Pending as pending:
+            return self.fetch.after(pending, self.kept.on, key)
+
+    def others_wait(self, count):
+        """Until so many threads wait for what one of them is asking."""
+        [flight] = self.fetch._flights.values()
+        eventually(lambda: len(flight._condition._waiters) == count)
+
 
 ACTIVE = Introspection.read(b'{"active": true, "client_id": "key_1"}')
 
@@ -68,7 +90,7 @@ def test_guesses_do_not_push_good_keys_out(time, monkeypatch):
     asked.clear()
     assert remembered.on("good") is ACTIVE
     assert asked == []
-    assert len(remembered._inactive._entries) == verdicts.MAX_INACTIVE
+    assert len(remembered.kept._inactive._entries) == verdicts.MAX_INACTIVE
 
 
 def test_the_least_used_goes_first(time):
@@ -83,34 +105,15 @@ def test_the_least_used_goes_first(time):
     assert len(table._entries) == 1
 
 
-class Crowd:
-    """Lets a question be answered only when all the threads have come."""
-
-    def __init__(self, size):
-        self.size = size
-        self.here = 0
-        self.all_here = threading.Event()
-
-    def monotonic(self):
-        # Called under the lock, before a thread looks whether its key is being asked about.
-        self.here += 1
-        if self.here == self.size:
-            self.all_here.set()
-        return 0.0
-
-    def wait(self):
-        assert self.all_here.wait(20)
-
-
 def test_many_threads_ask_once():
-    crowd, asked = Crowd(16), []
+    asked = []
 
     def ask(key):
         asked.append(key)
-        crowd.wait()
+        remembered.others_wait(15)
         return ACTIVE
 
-    remembered = Verdicts(ask, monotonic=crowd.monotonic)
+    remembered = Verdicts(ask)
     with ThreadPoolExecutor(16) as pool:
         found = [f.result(20) for f in [pool.submit(remembered.on, "a") for _ in range(16)]]
     assert found == [ACTIVE] * 16
@@ -118,14 +121,15 @@ def test_many_threads_ask_once():
 
 
 def test_many_threads_share_a_failure_and_the_next_one_asks_again():
-    crowd, asked = Crowd(8), []
+    asked = []
 
     def ask(key):
         asked.append(key)
-        crowd.wait()
+        if len(asked) == 1:
+            remembered.others_wait(7)
         raise VerifierUnavailable(detail="down", retry_after=7)
 
-    remembered = Verdicts(ask, monotonic=crowd.monotonic)
+    remembered = Verdicts(ask)
 
     def refused():
         with pytest.raises(VerifierUnavailable) as caught:

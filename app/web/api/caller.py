@@ -19,7 +19,7 @@ from app.tokens.journal import seen
 from app.web.exposure import tell_owner
 from app.wiring import Services, services
 from keyturn.acting import Acting, acting
-from keyturn.bearer import read_credential
+from keyturn.authorization import read_credential
 from keyturn.claims import meant_for
 from keyturn.errors import CredentialExposed, InvalidToken, Reason, RestrictionRefused
 from keyturn.exposure import credential_in_url
