@@ -8,9 +8,13 @@ import time
 from base64 import urlsafe_b64encode
 from binascii import hexlify
 from collections import deque
+from datetime import UTC, datetime, timedelta
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, lower case: no i, l, o, u."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 0xFFFFFFFFFFFFFF
 
 _CHUNK = 16
 _CHUNKS_AT_ONCE = 256
@@ -27,6 +31,22 @@ def new_id(prefix: str) -> str:
 def event_id(nanoseconds: int) -> str:
     """``evt_`` + 14 hex digits of microseconds + 16 random ones; sorts by time."""
     return f"evt_{nanoseconds // 1000:014x}{hexlify(_random_chunk()[:8]).decode()}"
+
+
+def record_id(at: datetime) -> str:
+    """``rec_`` + the same digits: a single request of the usage log."""
+    return f"{record_ids_from(at)}{hexlify(_random_chunk()[:8]).decode()}"
+
+
+def record_ids_from(at: datetime) -> str:
+    """Below this lies each ``record_id`` of an earlier time, and none of this one or a later."""
+    microseconds = (at - _EPOCH) // timedelta(microseconds=1)
+    return f"rec_{min(max(microseconds, 0), _LATEST):014x}"
+
+
+def record_time(record_id: str) -> datetime:
+    """The time that such an id tells."""
+    return _EPOCH + timedelta(microseconds=int(record_id[4:18], 16))
 
 
 def new_jti() -> str:

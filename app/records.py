@@ -223,6 +223,27 @@ class Event:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """A single request at an API, as the usage log shows it (``docs/usage.md``)."""
+
+    id: str
+    at: datetime
+    credential_type: str
+    credential_id: str
+    organization_id: str
+    method: str
+    route: str
+    """The template, not the path."""
+    status: int
+    latency_ms: float | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+    outcome: str = SUCCESS
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something was changed: whoever holds it in memory lets it go."""

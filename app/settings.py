@@ -180,6 +180,16 @@ class Settings:
         knobs.days(8, 36500),
         "Days that counts of use, and networks and scopes that nobody uses any more, are kept.",
     )
+    request_log: float = _knob(
+        1.0,
+        knobs.ratio,
+        "Share of requests below `/v1` that are kept one by one, in the usage log; 0 to 1.",
+    )
+    request_retention: timedelta = _knob(
+        timedelta(days=30),
+        knobs.days(1, 3650),
+        "Days that single requests are kept, those that resource servers report among them.",
+    )
     database_pool: int = _knob(5, knobs.number(1, 100), "Database connections of each worker.")
     database_timeout: timedelta = _knob(
         timedelta(seconds=5),
@@ -272,7 +282,11 @@ def table() -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (*heads, *rows))
 
 
-_UNITS = {"poll_interval": timedelta(milliseconds=1), "usage_retention": timedelta(days=1)}
+_UNITS = {
+    "poll_interval": timedelta(milliseconds=1),
+    "usage_retention": timedelta(days=1),
+    "request_retention": timedelta(days=1),
+}
 
 
 def _shown(name: str, default: Any) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.admin import fields
 from app.admin.desk import Desk
-from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
+from app.admin.pages import DEFAULT_LIMIT, Page, every_row, page_of, read_cursor, read_limit
 from app.admin.rights import reach, require, require_operator
 from app.builtin import AUDIT_READ, ORGANIZATIONS_READ
-from app.errors import Invalid
 from app.records import Actor, Event
 from app.storage import audit, organizations
 from app.storage.audit import EventFilter
@@ -16,9 +16,6 @@ from app.storage.audit import EventFilter
 __all__ = ["EventFilter", "every", "list_page"]
 
 EVERY_EVENT = EventFilter()
-AT_ONCE = 500
-"""Events that are read at once when all are wanted."""
-_LONGEST = 512
 
 
 def list_page(
@@ -56,8 +53,8 @@ def every(
     organization_id: str | None = None,
     everywhere: bool = False,
 ) -> Iterator[Event]:
-    """All that ``list_page`` would give, page by page: some at a time are in memory, and no
-    transaction lasts while somebody reads. Raises Forbidden, Invalid, NotFound, all at once.
+    """All that ``list_page`` would give, as an export reads it. Raises Forbidden, Invalid,
+    NotFound, all at once.
     """
     organization = _organization(actor, organization_id, everywhere)
     _check(wanted)
@@ -66,17 +63,11 @@ def every(
         with desk.store.reading() as session:
             organizations.existing(session, organization)
 
-    def read() -> Iterator[Event]:
-        last = before
-        while True:
-            with desk.store.reading() as session:
-                found = audit.page(session, organization, wanted, before=last, limit=AT_ONCE)
-            yield from found
-            if len(found) < AT_ONCE:
-                return
-            last = found[-1].id
+    def read(last: str | None, limit: int) -> list[Event]:
+        with desk.store.reading() as session:
+            return audit.page(session, organization, wanted, before=last, limit=limit)
 
-    return read()
+    return every_row(read, before, lambda event: event.id)
 
 
 def _organization(actor: Actor, organization_id: str | None, everywhere: bool) -> str | None:
@@ -89,10 +80,6 @@ def _organization(actor: Actor, organization_id: str | None, everywhere: bool) -
 
 def _check(wanted: EventFilter) -> None:
     for field in ("type", *audit.EQUAL):
-        value = getattr(wanted, field)
-        if value is not None and (len(value) > _LONGEST or not value.isprintable()):
-            raise Invalid(f"{field} is nothing that an event has", field=field)
+        fields.searched(getattr(wanted, field), field)
     for field in ("since", "until"):
-        value = getattr(wanted, field)
-        if value is not None and value.tzinfo is None:
-            raise Invalid(f"{field} must say its time zone", field=field)
+        fields.with_zone(getattr(wanted, field), field)

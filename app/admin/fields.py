@@ -16,6 +16,8 @@ MAX_DESCRIPTION = 1000
 MAX_EMAIL = 254
 MAX_IDENTIFIER = 512
 
+_LONGEST_SEARCHED = 512
+
 MAX_GRACE = timedelta(days=365)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -142,6 +144,18 @@ def expiry(expires_at: datetime | None, expires_in: int | None, now: datetime) -
     if expires_at <= now:
         raise Invalid("expires_at must lie in the future", field="expires_at")
     return expires_at
+
+
+def searched(value: str | None, field: str) -> None:
+    """What a list is filtered by. Raises Invalid for what no database should see."""
+    if value is not None and (len(value) > _LONGEST_SEARCHED or not value.isprintable()):
+        raise Invalid(f"{field} is nothing that an entry has", field=field)
+
+
+def with_zone(value: datetime | None, field: str) -> None:
+    """Raises Invalid for a time of nowhere."""
+    if value is not None and value.tzinfo is None:
+        raise Invalid(f"{field} must say its time zone", field=field)
 
 
 def distinct(values: Iterable[str], field: str, most: int) -> list[str]:

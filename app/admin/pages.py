@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,6 +11,8 @@ from app.errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+AT_ONCE = 500
+"""Rows that are read at once when all are wanted."""
 _LONGEST_CURSOR = 1024
 
 T = TypeVar("T")
@@ -60,6 +62,19 @@ def page_of(
     shown = rows[:limit]
     more = len(rows) > limit
     return Page(tuple(view(row) for row in shown), write_cursor(key(shown[-1])) if more else None)
+
+
+def every_row(
+    read: Callable[[str | None, int], Sequence[R]], before: str | None, key: Callable[[R], str]
+) -> Iterator[R]:
+    """All rows of a list, page by page: some at a time are in memory, and no transaction lasts
+    while somebody reads. ``read`` takes where to go on, and how many."""
+    while True:
+        found = read(before, AT_ONCE)
+        yield from found
+        if len(found) < AT_ONCE:
+            return
+        before = key(found[-1])
 
 
 def page_in_memory(

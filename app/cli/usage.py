@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import click
 from flask import Flask, current_app
 
-from app.admin import usage
+from app.admin import request_records, usage
 from app.admin.pages import Page
-from app.cli.terminal import DURATION, Group, Installation, as_json, org, paged, print_page
+from app.cli.terminal import (
+    DURATION,
+    Group,
+    Installation,
+    as_json,
+    org,
+    paged,
+    plain,
+    print_page,
+)
 from app.records import OUTCOMES
 from app.wiring import services
 
 COUNTS = ("bucket", "credential_id", "route_class", "outcome", "count")
 LIMITS = ("route_class", "limit", "window", "used", "remaining", "resets_at")
 NETWORKS = ("credential_id", "network", "first_seen_at", "last_seen_at", "count")
+REQUESTS = ("at", "credential_id", "method", "route", "status", "latency_ms", "ip", "reason")
 SCOPES = ("credential_id", "scope", "last_issued_at", "last_used_at", "unused")
 
 group = Group("usage", help="How credentials are used.")
@@ -113,6 +124,58 @@ def networks(
         organization_id=at.organization(org),
     )
     print_page(page, json_wanted, NETWORKS)
+
+
+@group.command("requests")
+@credential
+@click.option("--method", help="As GET.")
+@click.option("--route", help="The template, as '/bookings/{id}'.")
+@click.option("--status", type=click.IntRange(100, 599))
+@click.option("--outcome", type=click.Choice(OUTCOMES))
+@click.option("--reason", metavar="CODE", help="Why it was refused.")
+@click.option("--ip", help="From this address.")
+@click.option("--request-id", metavar="ID")
+@click.option("--since", type=DURATION, help="Not older than that, as 24h.")
+@click.option("--all", "everything", is_flag=True, help="All of them, one JSON object a line.")
+@org
+@paged
+@as_json
+def requests(
+    credential: str | None,
+    method: str | None,
+    route: str | None,
+    status: int | None,
+    outcome: str | None,
+    reason: str | None,
+    ip: str | None,
+    request_id: str | None,
+    since: int | None,
+    everything: bool,
+    org: str | None,
+    limit: int,
+    cursor: str | None,
+    json_wanted: bool,
+) -> None:
+    """Single requests, the youngest first: the usage log."""
+    at = Installation()
+    wanted = request_records.RequestFilter(
+        credential_id=credential,
+        method=method,
+        route=route,
+        status=status,
+        outcome=outcome,
+        reason=reason,
+        ip=ip,
+        request_id=request_id,
+        since=None if since is None else at.desk.clock() - timedelta(seconds=since),
+    )
+    where = {"cursor": cursor, "organization_id": at.organization(org)}
+    if everything:
+        for one in request_records.every(at.desk, at.actor, wanted, **where):
+            click.echo(json.dumps(plain(one), ensure_ascii=False))
+        return
+    page = request_records.list_page(at.desk, at.actor, wanted, limit=limit, **where)
+    print_page(page, json_wanted, REQUESTS)
 
 
 @group.command("scopes")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Table, delete, literal, select, union_all
 from sqlalchemy.engine import Connection
 
-from app.storage import usage
+from app.records import RequestRecord
+from app.storage import request_records, usage
 from app.storage.models import ApiKeyRow, ClientRow, UsageReportRow
 from app.storage.shipping import LANE
 from app.storage.store import Store
@@ -52,10 +53,11 @@ def take(
     reporter_id: str,
     report_id: str,
     uses: Uses,
+    requests: Sequence[RequestRecord],
     taken: Taken,
     now: datetime,
 ) -> Taken:
-    """Count it, unless it was counted before: then the answer is the one that was given."""
+    """Write it down, unless that was done before: then the answer is the one that was given."""
     name = {"reporter_id": reporter_id, "id": report_id}
     usage.hold(connection, uses, LANE)
     written = connection.execute(
@@ -65,6 +67,7 @@ def take(
     )
     if written.rowcount:
         usage.add(connection, uses, LANE)
+        request_records.add(connection, requests)
         return taken
     columns = REPORTS.c
     known = select(columns.accepted, columns.ignored).where(

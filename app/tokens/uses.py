@@ -1,7 +1,8 @@
-"""Uses that leave no event: counted in memory, and written down once a second.
+"""Uses that leave no event, and single requests of the usage log: kept in memory, and written down
+once a second.
 
-Requests pay one ``append``. What a process has not written when it dies is lost: a second of
-counts, never a limit or an event.
+Requests pay one ``append`` for each. What a process has not written when it dies is lost: a second
+of counts, never a limit or an event.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import Conflict, Unavailable
-from app.records import SUCCESS
-from app.storage import usage
+from app.records import SUCCESS, RequestRecord
+from app.storage import request_records, usage
 from app.storage.shipping import LANE
 from app.storage.store import Store
 from app.storage.uses import Use, hour_of
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MOST = 100_000
 """Kinds that wait while the database is away; of more, nothing is remembered."""
+MOST_RECORDS = 10_000
+"""Single requests that wait; of more, none is kept."""
 
 
 class UsesInMemory:
@@ -34,6 +37,7 @@ class UsesInMemory:
         self._interval = interval
         self._noted: deque[tuple[Any, ...]] = deque()
         self._waiting: dict[Use, tuple[int, datetime]] = {}
+        self._requests: deque[RequestRecord] = deque()
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -56,6 +60,11 @@ class UsesInMemory:
              exercised)
         )  # fmt: skip
 
+    def keep(self, request: RequestRecord) -> None:
+        """Somebody's request, for the usage log."""
+        if len(self._requests) < MOST_RECORDS:
+            self._requests.append(request)
+
     def start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="uses", daemon=True)
@@ -72,18 +81,22 @@ class UsesInMemory:
         """Write down what was noted; what cannot be written now waits for the next time."""
         with self._writing:
             self._add_up(self._store.clock())
-            if not self._waiting:
+            requests = list(self._requests)  # what comes meanwhile stands behind them
+            if not self._waiting and not requests:
                 return
             try:
                 with self._store.begin() as connection:
                     usage.hold(connection, self._waiting, LANE)
                     usage.add(connection, self._waiting, LANE)
-                self._waiting = {}
+                    request_records.add(connection, requests)
             except (Conflict, Unavailable) as error:
                 log.warning("uses wait: %s", error.detail)
+                return
             except Exception:
                 log.exception("uses are lost")
-                self._waiting = {}
+            self._waiting = {}
+            for _ in requests:
+                self._requests.popleft()
 
     def _add_up(self, now: datetime) -> None:
         hour, waiting = hour_of(now), self._waiting

@@ -57,6 +57,7 @@ def problem(
 
 
 def _answer(failure: Failure) -> Response:
+    g.setdefault("reason", failure.code)
     presented = present(failure, _profile())
     response = jsonify(presented.body)
     response.status_code = presented.status
@@ -78,6 +79,7 @@ def _profile() -> Profile:
 def render(error: KeyturnError) -> Response:
     """What the caller may know of an error; its detail goes to the log."""
     realm = services(current_app).settings.issuer
+    g.reason = str(getattr(error, "reason", error.code))  # the exact one, for the usage log
     if isinstance(error, CredentialRefused):
         log.info("refused: %s", f"{error.reason} {error.detail}".rstrip())
         response = _answer(Failure.of(error, g.request_id))

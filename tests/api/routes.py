@@ -105,6 +105,7 @@ ROUTES = [
     Route("GET", "/usage", "keyturn:usage:read", 200),
     Route("GET", "/usage/networks", "keyturn:usage:read", 200),
     Route("GET", "/usage/scopes", "keyturn:usage:read", 200),
+    Route("GET", "/usage/requests", "keyturn:usage:read", 200),
     Route("POST", "/usage/reports", "keyturn:introspect", 200, USAGE_REPORT),
     Route("GET", "/organizations", ORGS_READ, 200, operator_only=True),
     Route("POST", "/organizations", ORGS_WRITE, 201, {"name": "new {number}"}, operator_only=True),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.admin import activity
+from app.admin import pages
 from tests.api.support import fields_of
 from tests.support.served import eventually
 
@@ -92,7 +92,7 @@ def exported(owner, how, **params):
 @pytest.mark.row("S2-43")
 @pytest.mark.parametrize("how", ["csv", "text/csv", "jsonl", "application/jsonl"])
 def test_all_of_it_as_a_file(owner, shipped, monkeypatch, how):
-    monkeypatch.setattr(activity, "AT_ONCE", 2)  # more than one reading
+    monkeypatch.setattr(pages, "AT_ONCE", 2)  # more than one reading
     wanted = {"type": "api_key.*"}
     listed, found = events(owner, **wanted), exported(owner, how, **wanted)
     assert [one["id"] for one in found] == [one["id"] for one in listed]

@@ -14,6 +14,7 @@ FILTERS = {
     "/v1/scopes": ["organization_id", "builtin", "cursor"],
     "/v1/resources": ["organization_id", "cursor"],
     "/v1/activity": ["type", "actor_id", "target_id", "request_id", "since", "cursor"],
+    "/v1/usage/requests": ["credential_id", "method", "route", "ip", "reason", "since", "cursor"],
     "/v1/organizations": ["status", "cursor"],
 }
 

@@ -17,6 +17,7 @@ from app.storage.models.signing import SigningKeyRow
 from app.storage.models.statuses import StatusEntryRow, StatusListRow
 from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
 from app.storage.models.usage import (
+    RequestRecordRow,
     UsageCountRow,
     UsageNetworkRow,
     UsageReportRow,
@@ -37,6 +38,7 @@ __all__ = [
     "OrganizationRow",
     "PlanRow",
     "PresetRow",
+    "RequestRecordRow",
     "ResourceRow",
     "RevokedTokenRow",
     "ScopeRow",

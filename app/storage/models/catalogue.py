@@ -45,5 +45,7 @@ class ResourceRow(Base):
     scopes: Mapped[list[str]]
     """Scopes it owns, wildcards allowed; a token that has one is meant for it."""
     environments: Mapped[list[str]]
+    profile: Mapped[str | None] = mapped_column(String(40))
+    """How errors read there; None: as its organization has it."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -31,6 +31,8 @@ class ClientRow(Base):
     jwks_uri: Mapped[str | None] = mapped_column(Text)
     token_ttl: Mapped[int | None]
     """Seconds; None: the installation's default."""
+    act_as_organizations: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Whom a service credential may act for; None: every organization."""
     status: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
     created_by: Mapped[str | None] = mapped_column(String(64))
@@ -88,6 +90,8 @@ class ApiKeyRow(Base):
     browser_origin: Mapped[str | None] = mapped_column(String(8))
     """``allow`` or ``deny``; None: as the organization's policy has it."""
     rate_limits: Mapped[list[dict[str, Any]]]
+    act_as_organizations: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """As of a client."""
     status: Mapped[str] = mapped_column(String(16))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     prefix: Mapped[str] = mapped_column(String(40))

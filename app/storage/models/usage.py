@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import BigInteger, Float, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
@@ -71,3 +71,27 @@ class UsageReportRow(Base):
     received_at: Mapped[datetime] = mapped_column(index=True)
     accepted: Mapped[int]
     ignored: Mapped[int]
+
+
+class RequestRecordRow(Base):
+    """A single request at an API, as the usage log shows it."""
+
+    __tablename__ = "request_records"
+    __table_args__ = (Index(None, "organization_id", "id"), Index(None, "credential_id", "id"))
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """Sortable by ``at``."""
+    at: Mapped[datetime]
+    credential_type: Mapped[str] = mapped_column(String(16))
+    credential_id: Mapped[str] = mapped_column(String(64))
+    organization_id: Mapped[str] = mapped_column(String(40))
+    method: Mapped[str] = mapped_column(String(16))
+    route: Mapped[str] = mapped_column(String(256))
+    """The template, not the path."""
+    status: Mapped[int]
+    latency_ms: Mapped[float | None] = mapped_column(Float)
+    ip: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(256))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(64))

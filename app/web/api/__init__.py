@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
+from time import perf_counter
 
 from flask import Response, current_app, g, request
 from flask_openapi3 import APIBlueprint, OpenAPI
 
 from app.builtin import MANAGEMENT
-from app.records import LIMITED, REFUSED, SUCCESS
+from app.ids import record_id
+from app.observe.context import BEGAN
+from app.records import LIMITED, REFUSED, SUCCESS, RequestRecord
 from app.web.api import (
     activity,
     api_keys,
@@ -23,6 +27,7 @@ from app.web.api import (
     organizations,
     plans,
     presets,
+    request_records,
     resources,
     scopes,
     signing_keys,
@@ -52,6 +57,7 @@ COLLECTIONS = (
     activity,
     usage,
     usage_reports,
+    request_records,
     organizations,
     plans,
     signing_keys,
@@ -82,27 +88,54 @@ def _says_what_is_left(response: Response) -> Response:
 
 
 def _counts(response: Response) -> Response:
-    """A use of the credential, whatever came of it."""
+    """A use of the credential, whatever came of it, and a line in the usage log."""
     if "credential" in g:
+        found, route = services(current_app), _route()
         outcome = _OUTCOMES.get(response.status_code, SUCCESS)
         credential_type, credential_id, organization_id = g.credential
-        services(current_app).uses.note(
+        found.uses.note(
             credential_type,
             credential_id,
             organization_id,
             MANAGEMENT,
             outcome=outcome,
             ip=g.origin.ip,
-            exercised=_needed() if outcome == SUCCESS else "",
+            exercised=_SCOPES.get((request.method, route), "") if outcome == SUCCESS else "",
         )
+        if _is_kept(found.settings.request_log, route):
+            at = found.desk.clock()
+            found.uses.keep(
+                RequestRecord(
+                    id=record_id(at),
+                    at=at,
+                    credential_type=credential_type,
+                    credential_id=credential_id,
+                    organization_id=organization_id,
+                    method=request.method,
+                    route=route,
+                    status=response.status_code,
+                    latency_ms=round((perf_counter() - (BEGAN.get() or 0)) * 1000, 1),
+                    ip=g.origin.ip,
+                    user_agent=g.origin.user_agent,
+                    request_id=g.request_id,
+                    outcome=outcome,
+                    reason=g.get("reason"),
+                )
+            )
     return response
 
 
-def _needed() -> str:
-    path = _VARIABLE.sub(r"{\1}", request.url_rule.rule) if request.url_rule else ""
-    return _SCOPES.get((request.method, path), "")
+def _route() -> str:
+    """Its template, as it is described; nothing that somebody typed."""
+    return _VARIABLE.sub(r"{\1}", request.url_rule.rule) if request.url_rule else ""
 
 
+def _is_kept(share: float, route: str) -> bool:
+    # What APIs ask and report for those who use them comes as often as those do.
+    return route not in _FOR_OTHERS and (share >= 1 or random.random() < share)  # noqa: S311
+
+
+_FOR_OTHERS = frozenset({"/v1/api-keys/verify", "/v1/leases", "/v1/usage/reports"})
 _OUTCOMES = {401: REFUSED, 403: REFUSED, 429: LIMITED}
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _v1 = _assemble()

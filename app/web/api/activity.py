@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any
 
-from flask import Response, request
+from flask import Response
 from pydantic import Field
 
-from app.admin import activity, fields
+from app.admin import activity
 from app.builtin import AUDIT_READ
 from app.records import Event as Recorded
 from app.web.api.answers import listed
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, collection, gives, needs
-from app.web.api.tables import row
-from app.web.api.values import Answer, Choice, Flag, Instant, OrganizationListing, PageOf
+from app.web.api.exports import JSON, Form, exported, form_field, wanted_form
+from app.web.api.values import Answer, Flag, Instant, OrganizationListing, PageOf
 
 blueprint = collection("activity", "Who did what to which")
 
@@ -40,11 +39,7 @@ class EventListing(OrganizationListing):
     everywhere: Flag = Field(
         False, description="Events of every organization: for the operator's credentials."
     )
-    format: Choice | None = Field(
-        None,
-        description="`csv` or `jsonl`: all events, not a page, as a file; `limit` says nothing "
-        "then. Or by `Accept`: `text/csv`, `application/jsonl`.",
-    )
+    format: Form = form_field()
 
 
 class Party(Answer):
@@ -80,44 +75,22 @@ def list_activity(query: EventListing) -> Response:
     """List events, or export all of them as CSV or JSON Lines"""
     named = query.model_dump()
     where = {name: named.pop(name) for name in ("cursor", "organization_id", "everywhere")}
-    limit, form = named.pop("limit"), named.pop("format") or _accepted()
+    limit, form = named.pop("limit"), wanted_form(named.pop("format"))
     wanted = activity.EventFilter(**named)
     if form == JSON:
         page = activity.list_page(desk(), actor(), wanted, limit=limit, **where)
         return listed(EventPage, page, _event)
-    write, media_type = EXPORTS[fields.one_of(form, tuple(EXPORTS), "format")]
     events = activity.every(desk(), actor(), wanted, **where)
-    response = Response(write(map(_event, events)), mimetype=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="activity.{form}"'
-    return response
+    return exported("activity", form, map(_event, events), COLUMNS, _cells)
 
 
-def _accepted() -> str:
-    offered = {"application/json": JSON, **{kind: name for name, (_, kind) in EXPORTS.items()}}
-    return offered[request.accept_mimetypes.best_match(offered, "application/json")]
+def _cells(event: dict[str, Any]) -> dict[str, Any]:
+    for name in ("actor", "target"):
+        party = event.pop(name) or {}
+        event |= {f"{name}_type": party.get("type"), f"{name}_id": party.get("id")}
+    return event | {"details": json.dumps(event["details"], ensure_ascii=False)}
 
 
-def _lines(events: Iterable[Event]) -> Iterator[str]:
-    for event in events:
-        yield event.model_dump_json() + "\n"
-
-
-def _table(events: Iterable[Event]) -> Iterator[str]:
-    yield row(COLUMNS)
-    for event in events:
-        data = event.model_dump(mode="json")
-        for name in ("actor", "target"):
-            party = data.pop(name) or {}
-            data |= {f"{name}_type": party.get("type"), f"{name}_id": party.get("id")}
-        data["details"] = json.dumps(data["details"], ensure_ascii=False)
-        yield row(data[name] for name in COLUMNS)
-
-
-JSON = "json"
-EXPORTS: dict[str, tuple[Callable[[Iterable[Event]], Iterator[str]], str]] = {
-    "csv": (_table, "text/csv"),
-    "jsonl": (_lines, "application/jsonl"),
-}
 COLUMNS = (
     "id", "time", "type", "actor_type", "actor_id", "organization_id", "target_type", "target_id",
     "outcome", "reason", "ip", "user_agent", "request_id", "details",

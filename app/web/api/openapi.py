@@ -9,7 +9,8 @@ from flask_openapi3 import OpenAPI, SecurityScheme, Server
 from flask_openapi3.models import PathItem, Schema
 
 from app.builtin import administration
-from app.web.api import activity, beside
+from app.web.api import beside
+from app.web.api.exports import MEDIA_TYPES
 from app.web.api.values import Error
 from app.wiring import services
 
@@ -22,7 +23,7 @@ UTC. Lists are paged by `limit` and `cursor`. Every answer has an `X-Request-Id`
 something goes wrong."""
 
 
-EXPORTS = {"list_activity": [media_type for _, media_type in activity.EXPORTS.values()]}
+EXPORTS = dict.fromkeys(("list_activity", "list_requests"), tuple(MEDIA_TYPES.values()))
 """What else an operation can answer, as a file."""
 
 

@@ -36,6 +36,24 @@ class Entry(Body):
     )
 
 
+class SeenRequest(Body):
+    """A single request, for the usage log."""
+
+    credential_id: Id = Field(description="A `client_id`, or the id of an API key.")
+    at: Instant
+    method: Annotated[str, Field(max_length=16)]
+    route: Annotated[str, Field(max_length=usage_reports.MAX_ROUTE)] = Field(
+        description="The template, as `/bookings/{id}`, not the path."
+    )
+    status: Annotated[int, Field(ge=100, le=599)]
+    latency_ms: Annotated[float, Field(ge=0, le=usage_reports.MAX_LATENCY)] | None = None
+    ip: Annotated[str, Field(max_length=45)] | None = None
+    user_agent: Annotated[str, Field(max_length=usage_reports.MAX_AGENT)] | None = None
+    request_id: Annotated[str, Field(max_length=64)] | None = None
+    outcome: Annotated[str, Field(max_length=16)] = OUTCOMES[0]
+    reason: Annotated[str, Field(max_length=64)] | None = None
+
+
 class Report(Body):
     """Once under this id, however often it is sent."""
 
@@ -54,7 +72,12 @@ class Report(Body):
     )
 
     id: Annotated[str, Field(min_length=16, max_length=64)]
-    entries: Annotated[list[Entry], Field(min_length=1, max_length=usage_reports.MAX_ENTRIES)]
+    entries: Annotated[list[Entry], Field(max_length=usage_reports.MAX_ENTRIES)] = Field(
+        [], description="How often credentials were used."
+    )
+    requests: Annotated[list[SeenRequest], Field(max_length=usage_reports.MAX_REQUESTS)] = Field(
+        [], description="Single requests; what is counted of them stands in `entries`."
+    )
 
 
 class Taken(Answer):
@@ -72,5 +95,6 @@ class Taken(Answer):
 def report_usage(body: Report) -> Response:
     """Report how credentials were used"""
     entries = [usage_reports.Entry(**entry.named()) for entry in body.entries]
-    taken = usage_reports.take(desk(), actor(), body.id, entries)
+    requests = [usage_reports.Request(**request.named()) for request in body.requests]
+    taken = usage_reports.take(desk(), actor(), body.id, entries, requests)
     return answer(Taken(id=body.id, accepted=taken.accepted, ignored=taken.ignored))
