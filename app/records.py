@@ -57,6 +57,8 @@ class Organization:
     """Of its plan, and behind them the defaults; the first that says something of a class holds."""
     browser_origin: str = ALLOW
     """What its secret keys do with an ``Origin``, unless they say it: ``allow`` or ``deny``."""
+    service_keys: str = DENY
+    """Whether an API key may act for other organizations, as clients do: ``allow`` or ``deny``."""
 
     @property
     def is_active(self) -> bool:
@@ -91,6 +93,8 @@ class Client:
     secrets: tuple[ClientSecret, ...] = field(repr=False)
     status_claim: Mapping[str, Any] | None = None
     """Of tokens that it obtains without a secret."""
+    act_as_organizations: tuple[str, ...] = ()
+    """Whom a service credential may act for; none: every organization."""
 
     def status_claim_of(self, credential: str | None) -> Mapping[str, Any] | None:
         """What a token says of where it can be revoked: the place of the very secret that was
@@ -127,6 +131,8 @@ class ApiKey:
     """Seen where others could read it, and told to its owner."""
     status_claim: Mapping[str, Any] | None = None
     """Where verifiers learn that it has ended; also of the tokens that are obtained with it."""
+    act_as_organizations: tuple[str, ...] = ()
+    """As of a client."""
 
     def restrictions_in(self, organization: Organization) -> Restrictions:
         """From where it may be used; ``organization`` is its own."""
@@ -194,6 +200,8 @@ class Actor:
     request_id: str | None = None
     acts_from: str | None = None
     """Its own organization, where a service credential acts for another one."""
+    act_as_organizations: tuple[str, ...] = ()
+    """Whom alone it may act for, and let others act for; none: every organization."""
     submission: bytes | None = None
     """The form by which it acts: what this act makes is remembered with it, and made once."""
 

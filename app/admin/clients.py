@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.admin import client_secrets, fields, rows
+from app.admin import acting, client_secrets, fields, rows
 from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import SECRET_METHODS, Desk
 from app.admin.grants import chosen_grant, require_grantable
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rights import default_environment, reach, require, require_environment
-from app.builtin import CLIENTS_READ, CLIENTS_WRITE
+from app.builtin import ACT_AS_ORGANIZATION, CLIENTS_READ, CLIENTS_WRITE
 from app.errors import Invalid, NotFound
 from app.ids import new_id
 from app.records import ACTIVE, DISABLED, Actor, Organization
@@ -44,6 +44,8 @@ class NewClient:
     token_ttl: int | None = None
     """Seconds; None: the installation's default."""
     secret_expires_at: datetime | None = None
+    act_as_organizations: Sequence[str] = ()
+    """Whom a service credential may act for; none: every organization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class ClientChanges:
     audiences: Sequence[str] | Unset = UNSET
     token_endpoint_auth_method: str | Unset = UNSET
     token_ttl: int | Unset | None = UNSET
+    act_as_organizations: Sequence[str] | Unset = UNSET
     status: str | Unset = UNSET
     """``active`` or ``disabled``: whether it gets tokens."""
 
@@ -77,6 +80,7 @@ class ClientView:
     jwks: Mapping[str, Any] | None
     jwks_uri: str | None
     token_ttl: int | None
+    act_as_organizations: tuple[str, ...]
     status: str
     created_at: datetime
     created_by: str | None
@@ -100,7 +104,7 @@ def create(desk: Desk, actor: Actor, new: NewClient) -> CreatedClient:
     with desk.store.transaction(actor) as work:
         organization = rows.organization(work, organization_id)
         grant = chosen_grant(work, organization, new.scopes, new.preset)
-        require_grantable(actor, organization, grant)
+        flat = require_grantable(actor, organization, grant)
         environment = new.environment or default_environment(actor, organization)
         fields.one_of(environment, organization.environments, "environment")
         require_environment(actor, environment)
@@ -116,6 +120,7 @@ def create(desk: Desk, actor: Actor, new: NewClient) -> CreatedClient:
             grant_types=["client_credentials"],
             token_endpoint_auth_method=_auth_method(desk, new.token_endpoint_auth_method),
             token_ttl=_token_ttl(desk, new.token_ttl),
+            act_as_organizations=acting.read_allowed(work, flat, new.act_as_organizations) or None,
             status=ACTIVE,
             created_at=work.now,
             created_by=actor.id,
@@ -242,6 +247,12 @@ def _checked(
         grant = chosen_grant(work, organization, values.get("scopes"), preset)
         require_grantable(work.actor, organization, grant, already=Grant.of(row.scopes))
         values |= {"scopes": list(grant), "preset": preset}
+    if "act_as_organizations" in values:
+        acting.require_holder(work)
+    held = organization.catalogue.expand(Grant.of(values.get("scopes", row.scopes)))
+    if "act_as_organizations" in values or ("scopes" in values and ACT_AS_ORGANIZATION in held):
+        wanted = values.get("act_as_organizations", row.act_as_organizations or ())
+        values["act_as_organizations"] = acting.read_allowed(work, held, wanted) or None
     return values
 
 
@@ -302,4 +313,5 @@ def _token_ttl(desk: Desk, seconds: int | None) -> int | None:
 
 
 def _view(row: ClientRow) -> ClientView:
-    return rows.view_of(ClientView, row)
+    allowed = tuple(row.act_as_organizations or ())
+    return rows.view_of(ClientView, row, act_as_organizations=allowed)

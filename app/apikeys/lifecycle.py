@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.admin import fields, rows
+from app.admin.acting import read_allowed, require_holder
 from app.admin.changes import named
 from app.admin.desk import Desk
 from app.admin.grants import chosen_grant, require_grantable
@@ -28,6 +29,7 @@ from app.apikeys.rules import (
     require_own_limits,
     require_publishable,
     require_room,
+    require_service_keys,
     within_own_life,
 )
 from app.apikeys.values import (
@@ -96,10 +98,12 @@ def read_new(
         ),
         "browser_origin": _browser_origin(new.browser_origin),
         "rate_limits": read_rate_limits(new.rate_limits),
+        "act_as_organizations": read_allowed(work, flat, new.act_as_organizations) or None,
         "expires_at": within_own_life(work, expires_at),
         "created_by": actor.id,
     }
     require_publishable(organization, values["kind"], flat, values)
+    require_service_keys(organization, flat)
     require_own_limits(work, owner, values["rate_limits"])
     return values
 
@@ -213,6 +217,11 @@ def update(
         require_publishable(organization, row.kind, ScopeSet.of(row.scopes), bound)
         if values.get("rate_limits", row.rate_limits) != row.rate_limits:
             require_own_limits(work, owner, values["rate_limits"])
+        if "act_as_organizations" in values:
+            require_holder(work)
+            wanted = values["act_as_organizations"]
+            allowed = read_allowed(work, ScopeSet.of(row.scopes), wanted)
+            values["act_as_organizations"] = allowed or None
         changed = rows.put(row, values)
         if changed:
             row.updated_at = work.now
@@ -231,6 +240,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
         "missing_origin": lambda said: fields.one_of(said, MISSING_ORIGIN, "missing_origin"),
         "browser_origin": _browser_origin,
         "rate_limits": read_rate_limits,
+        "act_as_organizations": list,
         "status": lambda status: fields.one_of(status, (ACTIVE, DISABLED), "status"),
     }
     return {name: checks[name](value) for name, value in values.items()}

@@ -27,7 +27,11 @@ GRACE = "grace"
 REVOKE = "revoke"
 LEAK_ACTIONS = (TELL, GRACE, REVOKE)
 """What happens to a key found in public: nothing but an event, a last day, or its end."""
-CHOICES: Mapping[str, Sequence[str]] = {"on_leak": LEAK_ACTIONS, "browser_origin": (ALLOW, DENY)}
+CHOICES: Mapping[str, Sequence[str]] = {
+    "on_leak": LEAK_ACTIONS,
+    "browser_origin": (ALLOW, DENY),
+    "service_keys": (ALLOW, DENY),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class KeyPolicy:
     """One of ``LEAK_ACTIONS``; None: it is revoked."""
     browser_origin: str | None = None
     """What a secret key without domains does with an ``Origin``; None: ``allow``."""
+    service_keys: str | None = None
+    """Whether an API key may act for organizations, as clients may; None: ``deny``."""
 
     @classmethod
     def of(cls, owner: OrganizationRow) -> KeyPolicy:
@@ -80,6 +86,7 @@ class KeyPolicyChanges:
     disable_inactive_days: int | Unset | None = UNSET
     on_leak: str | Unset | None = UNSET
     browser_origin: str | Unset | None = UNSET
+    service_keys: str | Unset | None = UNSET
 
 
 def show(desk: Desk, actor: Actor, *, organization_id: str | None = None) -> KeyPolicy:

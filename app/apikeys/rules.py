@@ -12,6 +12,7 @@ from app.records import ALLOW, DENY, Actor, Organization
 from app.storage import api_keys, plans
 from app.storage.models import OrganizationRow
 from app.storage.store import Transaction
+from keyturn.acting import acts_for_others
 from keyturn.scope import ScopeSet
 
 DAY = 86400
@@ -61,6 +62,17 @@ def require_publishable(
     private = [one for one in scopes if one not in declared or not declared[one].public]
     if private:
         raise Invalid(f"Not for a publishable key: {' '.join(private[:8])}", field="scopes")
+
+
+def require_service_keys(organization: Organization, scopes: ScopeSet) -> None:
+    """A key that is there to act for others needs a policy that allows them: a client's tokens are
+    short, and such a key is everything, for ever (C-21)."""
+    if acts_for_others(scopes.tokens) and organization.service_keys != ALLOW:
+        raise Invalid(
+            "A client acts for organizations; for an API key the key policy must allow it: "
+            "service_keys",
+            field="scopes",
+        )
 
 
 def require_own_limits(

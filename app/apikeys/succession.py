@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.admin import fields, rows
+from app.admin.acting import read_allowed
 from app.admin.desk import Desk
 from app.admin.grants import require_grantable
 from app.admin.rights import reach, require
 from app.apikeys.endings import read_reason
 from app.apikeys.keys import locked, new_key, record
-from app.apikeys.rules import default_grace, require_room, within_own_life
+from app.apikeys.rules import default_grace, require_room, require_service_keys, within_own_life
 from app.apikeys.values import CreatedApiKey, created, status_at
 from app.builtin import KEYS_WRITE
 from app.errors import Conflict, Forbidden
@@ -35,6 +36,7 @@ _INHERITED = (
     "missing_origin",
     "browser_origin",
     "rate_limits",
+    "act_as_organizations",
     "expires_at",
     "created_by",
 )
@@ -131,7 +133,9 @@ def _successor(
     """The one successor of a key in one of these statuses; the key ``becomes`` this by it."""
     organization = organizations.record(work.session, owner)
     # Whoever makes a key can use it.
-    require_grantable(work.actor, organization, Grant.of(row.scopes))
+    flat = require_grantable(work.actor, organization, Grant.of(row.scopes))
+    require_service_keys(organization, flat)
+    read_allowed(work, flat, row.act_as_organizations or ())
     if within_own_life(work, row.expires_at) != row.expires_at:
         raise Forbidden("The key would outlive yours")
     inherited = {name: getattr(row, name) for name in _INHERITED}

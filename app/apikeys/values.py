@@ -43,6 +43,8 @@ class NewApiKey:
     browser_origin: str | None = None
     """``allow`` or ``deny``, for a secret key without domains; None: as its policy has it."""
     rate_limits: Sequence[RateLimitInput] = ()
+    act_as_organizations: Sequence[str] = ()
+    """Whom a service credential may act for; none: every organization."""
     expires_at: datetime | None = None
     expires_in: int | None = None
     """Seconds from now."""
@@ -59,6 +61,7 @@ class ApiKeyChanges:
     missing_origin: str | Unset = UNSET
     browser_origin: str | Unset | None = UNSET
     rate_limits: Sequence[RateLimitInput] | Unset = UNSET
+    act_as_organizations: Sequence[str] | Unset = UNSET
     status: str | Unset = UNSET
     """``active`` or ``disabled``: whether it opens anything."""
 
@@ -94,6 +97,7 @@ class ApiKeyView:
     missing_origin: str
     browser_origin: str | None
     rate_limits: tuple[Mapping[str, Any], ...]
+    act_as_organizations: tuple[str, ...]
     status: str
     prefix: str
     last_four: str
@@ -145,6 +149,7 @@ def view(owner: OrganizationRow, row: ApiKeyRow, now: datetime) -> ApiKeyView:
         row,
         status=status,
         missing_origin=row.missing_origin or DENY,
+        act_as_organizations=tuple(row.act_as_organizations or ()),
         in_grace=in_grace,
         rotate_by=rotate_by,
         rotation=KeyPolicy.of(owner).rotation(row.created_at, now) if rotate_by else None,

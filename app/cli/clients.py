@@ -13,6 +13,7 @@ from app.cli.terminal import (
     DURATION,
     Group,
     Installation,
+    act_as,
     as_json,
     given,
     org,
@@ -55,6 +56,7 @@ def register(app: Flask) -> None:
     help="How it authenticates.",
 )
 @click.option("--token-ttl", type=DURATION, help="Life of its tokens, as 600 or 15m.")
+@act_as
 @as_json
 def create(
     name: str,
@@ -66,6 +68,7 @@ def create(
     environment: str | None,
     auth_method: str,
     token_ttl: int | None,
+    act_as: tuple[str, ...],
     json_wanted: bool,
 ) -> None:
     """Register a client; its secret is printed once."""
@@ -83,6 +86,7 @@ def create(
             audiences=audience,
             token_endpoint_auth_method=auth_method,
             token_ttl=token_ttl,
+            act_as_organizations=[at.named_organization(one) for one in act_as],
         ),
     )
     print_one(
@@ -147,6 +151,8 @@ def show(client_id: str, org: str | None, json_wanted: bool) -> None:
 @click.option("--auth-method", type=click.Choice(METHODS))
 @click.option("--token-ttl", type=DURATION, help="Life of its tokens, as 600 or 15m.")
 @click.option("--default-token-ttl", is_flag=True, help="Let its tokens live as others do.")
+@act_as
+@click.option("--act-as-any", is_flag=True, help="For every organization.")
 @as_json
 def update(
     client_id: str,
@@ -160,6 +166,8 @@ def update(
     auth_method: str | None,
     token_ttl: int | None,
     default_token_ttl: bool,
+    act_as: tuple[str, ...],
+    act_as_any: bool,
     json_wanted: bool,
 ) -> None:
     """Change what is named; the rest stays."""
@@ -172,6 +180,7 @@ def update(
         audiences=replaced(audience, any_audience),
         token_endpoint_auth_method=given(auth_method),
         token_ttl=None if default_token_ttl else given(token_ttl),
+        act_as_organizations=replaced([at.named_organization(one) for one in act_as], act_as_any),
     )
     if changes == ClientChanges():
         raise click.UsageError("name something to change")

@@ -49,6 +49,9 @@ def show(org: str | None, json_wanted: bool) -> None:
 @click.option(
     "--browser-origin", type=click.Choice(CHOICES["browser_origin"]), help="Of secret keys."
 )
+@click.option(
+    "--service-keys", type=click.Choice(CHOICES["service_keys"]), help="That act for organizations."
+)
 @org
 @as_json
 def update(
@@ -57,6 +60,7 @@ def update(
     disable_inactive: int | None,
     on_leak: str | None,
     browser_origin: str | None,
+    service_keys: str | None,
     org: str | None,
     json_wanted: bool,
 ) -> None:
@@ -68,6 +72,7 @@ def update(
         disable_inactive_days=_asked(disable_inactive),
         on_leak=given(on_leak),
         browser_origin=given(browser_origin),
+        service_keys=given(service_keys),
     )
     if changes == KeyPolicyChanges():
         raise click.UsageError("name something to change")

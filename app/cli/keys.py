@@ -26,6 +26,7 @@ from app.cli.terminal import (
     Group,
     Installation,
     Refused,
+    act_as,
     as_json,
     given,
     org,
@@ -68,6 +69,7 @@ def register(app: Flask) -> None:
 @click.option("--missing-origin", type=click.Choice(MISSING_ORIGIN), help="Used without one.")
 @click.option("--browser-origin", type=click.Choice(MISSING_ORIGIN), help="Used in a browser.")
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
+@act_as
 @as_json
 def create(
     name: str,
@@ -83,6 +85,7 @@ def create(
     missing_origin: str | None,
     browser_origin: str | None,
     rate_limit: tuple[str, ...],
+    act_as: tuple[str, ...],
     json_wanted: bool,
 ) -> None:
     """Make a key; it is printed once."""
@@ -104,6 +107,7 @@ def create(
             missing_origin=missing_origin,
             browser_origin=browser_origin,
             rate_limits=rate_limit,
+            act_as_organizations=[at.named_organization(one) for one in act_as],
         ),
     )
     _print_made(created, json_wanted)
@@ -177,6 +181,8 @@ def show(key_id: str, org: str | None, json_wanted: bool) -> None:
 @click.option("--browser-origin", type=click.Choice(MISSING_ORIGIN), help="Used in a browser.")
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help="As 100/minute.")
 @click.option("--no-rate-limit", is_flag=True, help="No limits of its own.")
+@act_as
+@click.option("--act-as-any", is_flag=True, help="For every organization.")
 @as_json
 def update(
     key_id: str,
@@ -191,6 +197,8 @@ def update(
     browser_origin: str | None,
     rate_limit: tuple[str, ...],
     no_rate_limit: bool,
+    act_as: tuple[str, ...],
+    act_as_any: bool,
     json_wanted: bool,
 ) -> None:
     """Change what is named; scopes, environment and expiry are for life."""
@@ -203,6 +211,7 @@ def update(
         missing_origin=given(missing_origin),
         browser_origin=given(browser_origin),
         rate_limits=replaced(rate_limit, no_rate_limit),
+        act_as_organizations=replaced([at.named_organization(one) for one in act_as], act_as_any),
     )
     if changes == ApiKeyChanges():
         raise click.UsageError("name something to change")

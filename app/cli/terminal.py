@@ -105,6 +105,16 @@ def org(command: F) -> F:
     )(command)
 
 
+def act_as(command: F) -> F:
+    """``--act-as``: whom a service credential may act for."""
+    return click.option(
+        "--act-as",
+        multiple=True,
+        metavar="ORG",
+        help="Of a service credential: for this organization alone. Default: for every one.",
+    )(command)
+
+
 def paged(command: F) -> F:
     """``--limit`` and ``--cursor`` of a list."""
     limited = click.option(

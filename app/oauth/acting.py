@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.admin.rights import LIVE
 from app.builtin import administration
 from app.oauth.credentials import FoundKey, FoundToken
-from app.records import Organization, Origin
+from app.records import ALLOW, Organization, Origin
 from app.storage.directory import Directory
 from app.tokens.journal import Asker, TokenJournal
 from keyturn.acting import ACT_AS_ORGANIZATION, Acting
@@ -25,6 +25,8 @@ class Service:
     organization: Organization
     environment: str | None
     scopes: ScopeSet
+    allowed: tuple[str, ...]
+    """Whom alone it may act for; none: every organization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,18 @@ class ActingForOthers:
         """The credential that was found."""
         if found.key is not None:
             key = found.key
-            return Service("api_key", key.id, found.organization, key.environment, scopes)
-        client_id = found.claims.client_id
-        return Service("client", client_id, found.organization, found.claims.env, scopes)
+            return Service(
+                "api_key",
+                key.id,
+                found.organization,
+                key.environment,
+                scopes,
+                key.act_as_organizations,
+            )
+        claims = found.claims
+        client = self._directory.client(claims.client_id)
+        allowed = () if client is None else client.act_as_organizations
+        return Service("client", claims.client_id, found.organization, claims.env, scopes, allowed)
 
     def mode_header(self, organization_id: str) -> str:
         """The header by which the organization's profile has the mode named; "": the usual one."""
@@ -85,6 +96,11 @@ class ActingForOthers:
     def _standing(self, service: Service, said: Acting) -> Standing:
         if not service.organization.is_operator or ACT_AS_ORGANIZATION not in service.scopes:
             raise ActingRefused(Reason.ORG_NOT_ALLOWED, detail="no service credential")
+        if service.type == "api_key" and service.organization.service_keys != ALLOW:
+            # One secret for everything, for ever: only where it is asked for (C-21).
+            raise ActingRefused(Reason.ORG_NOT_ALLOWED, detail="the policy allows no service keys")
+        if service.allowed and said.organization not in service.allowed:
+            raise ActingRefused(Reason.ORG_NOT_ALLOWED, detail="not in act_as_organizations")
         try:
             organization = self._directory.organization(said.organization)
         except LookupError:

@@ -214,6 +214,7 @@ class Directory:
                 for s in secrets
             ),
             status_claim=status_claim(self._issuer, row),
+            act_as_organizations=tuple(row.act_as_organizations or ()),
         )
 
     def _load_api_key(self, digest: bytes) -> ApiKey | None:
@@ -297,6 +298,7 @@ def api_key_record(row: Row[Any] | ApiKeyRow, claim: Mapping[str, Any] | None = 
         rate_limits=RateLimits.of(row.rate_limits),
         is_exposed=row.exposed_at is not None,
         status_claim=claim,
+        act_as_organizations=tuple(row.act_as_organizations or ()),
     )
 
 

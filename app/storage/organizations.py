@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.builtin import CLASS_LIMITS, administration
 from app.errors import NotFound
-from app.records import ACTIVE, ALLOW, Organization, Resource
+from app.records import ACTIVE, ALLOW, DENY, Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, ResourceRow, ScopeRow
 from keyturn.limits.values import RateLimits
 from keyturn.scope import Catalogue, Declared, Grant
@@ -64,6 +64,11 @@ def on_plan(session: Session, plan_id: str) -> list[str]:
     """Ids of the organizations on a plan."""
     statement = select(OrganizationRow.id).where(OrganizationRow.plan_id == plan_id)
     return list(session.scalars(statement.order_by(OrganizationRow.id)))
+
+
+def known_ids(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of them that organizations have."""
+    return set(session.scalars(select(OrganizationRow.id).where(OrganizationRow.id.in_(ids))))
 
 
 def with_key_policy(session: Session) -> list[str]:
@@ -125,4 +130,5 @@ def assembled(
             RateLimits.of(CLASS_LIMITS.get(row.profile, ())),
         ),
         browser_origin=(row.key_policy or {}).get("browser_origin") or ALLOW,
+        service_keys=(row.key_policy or {}).get("service_keys") or DENY,
     )

@@ -51,7 +51,8 @@ def customer(installation):
 
 @pytest.fixture(scope="module")
 def service(installation, product):
-    """The service key: the operator's."""
+    """The service key: the operator's, whose policy allows one (C-21)."""
+    installation.allow_service_keys()
     return installation.api_key([ACT_AS, "keyturn:keys:*", "keyturn:audit:read", *sorted(SCOPES)])
 
 

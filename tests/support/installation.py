@@ -24,7 +24,7 @@ from app import create_app
 from app.admin import client_secrets, clients, organizations, presets, resources, scopes
 from app.admin import signing_keys as signing_key_cases
 from app.admin.operator import operator_actor
-from app.apikeys import endings, lifecycle
+from app.apikeys import endings, lifecycle, policies
 from app.apikeys.values import NewApiKey
 from app.crypto.master_key import create_master_key
 from app.records import Actor
@@ -254,6 +254,11 @@ class Installation:
         organizations.update(
             self.desk, self.operator, organization, organizations.OrganizationChanges(**changes)
         )
+
+    def allow_service_keys(self) -> None:
+        """An API key of the operator's may act for organizations."""
+        changes = policies.KeyPolicyChanges(service_keys="allow")
+        policies.update(self.desk, self.operator, changes)
 
     def rotate_signing_key(self, algorithm: str | None = None, *, force: bool = True) -> str:
         """The new current ``kid``."""

@@ -15,6 +15,7 @@ from app.web.api.answers import answer, created, deleted, listed, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
+    ActingList,
     Answer,
     Body,
     Choice,
@@ -113,6 +114,9 @@ class NewApiKey(Body):
         "default as the key policy has it.",
     )
     rate_limits: RateLimits = Field([])
+    act_as_organizations: ActingList = Field(
+        [], description="Whom a service credential may act for; none: every organization."
+    )
     expires_at: Instant | None = None
     expires_in: Seconds | None = Field(None, description="Seconds from now, in place of a time.")
 
@@ -129,6 +133,7 @@ class ApiKeyChanges(Body):
     missing_origin: Choice = unnamed()
     browser_origin: Choice | None = unnamed()
     rate_limits: RateLimits = unnamed()
+    act_as_organizations: ActingList = unnamed()
     status: Choice = unnamed()
 
 
@@ -182,6 +187,7 @@ class ApiKey(Answer):
     missing_origin: str
     browser_origin: str | None
     rate_limits: list[ShownRateLimit]
+    act_as_organizations: list[str]
     status: str
     prefix: str
     last_four: str

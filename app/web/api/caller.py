@@ -177,6 +177,7 @@ def _by_token(found: Services, presented: FoundToken, origin: Origin) -> Caller:
             claims.scope.narrowed_to(held),
             client.environment,
             origin,
+            client.act_as_organizations,
         ),
         ends_at,
     )
@@ -193,9 +194,10 @@ def _by_key(
         _note_refusal(key, refused.reason, origin)
         raise
     held = scopes.narrowed_to(key.scopes)
-    return Caller(
-        _actor("api_key", key.id, presented, held, key.environment, origin), key.expires_at
+    actor = _actor(
+        "api_key", key.id, presented, held, key.environment, origin, key.act_as_organizations
     )
+    return Caller(actor, key.expires_at)
 
 
 def _actor(
@@ -205,6 +207,7 @@ def _actor(
     scopes: ScopeSet,
     environment: str | None,
     origin: Origin,
+    act_as_organizations: tuple[str, ...],
 ) -> Actor:
     return Actor(
         type=type,
@@ -216,6 +219,7 @@ def _actor(
         ip=origin.ip,
         user_agent=origin.user_agent,
         request_id=origin.request_id,
+        act_as_organizations=act_as_organizations,
     )
 
 

@@ -14,6 +14,7 @@ from app.web.api.answers import answer, created, deleted, listed, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
+    ActingList,
     Answer,
     Body,
     Choice,
@@ -69,6 +70,9 @@ class NewClient(Body):
     token_endpoint_auth_method: Choice = SECRET_METHODS[0]
     token_ttl: Seconds | None = Field(None, description="Seconds; by default the installation's.")
     secret_expires_at: Instant | None = None
+    act_as_organizations: ActingList = Field(
+        [], description="Whom a service credential may act for; none: every organization."
+    )
 
 
 class ClientChanges(Body):
@@ -83,6 +87,7 @@ class ClientChanges(Body):
     audiences: Audiences = unnamed()
     token_endpoint_auth_method: Choice = unnamed()
     token_ttl: Seconds | None = unnamed()
+    act_as_organizations: ActingList = unnamed()
     status: Choice = unnamed()
 
 
@@ -101,6 +106,7 @@ class Client(Answer):
     jwks: dict[str, Any] | None
     jwks_uri: str | None
     token_ttl: int | None
+    act_as_organizations: list[str]
     status: str
     created_at: Instant
     created_by: str | None

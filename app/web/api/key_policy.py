@@ -29,18 +29,21 @@ class KeyPolicyChanges(Body):
     disable_inactive_days: Days | None = unnamed()
     on_leak: Choice | None = unnamed()
     browser_origin: Choice | None = unnamed()
+    service_keys: Choice | None = unnamed()
 
 
 class KeyPolicy(Answer):
     """Days until a key should be rotated, is reported as unused, and is disabled for that; and what
     happens to a leaked one: ``tell``, ``grace`` or ``revoke``, which null is. ``browser_origin``:
-    whether a secret key without domains is taken from a browser: ``deny``, or ``allow`` as null."""
+    whether a secret key without domains is taken from a browser: ``deny``, or ``allow`` as null.
+    ``service_keys``: whether API keys may act for organizations: ``allow``, or ``deny`` as null."""
 
     rotate_after_days: int | None
     warn_inactive_days: int | None
     disable_inactive_days: int | None
     on_leak: str | None
     browser_origin: str | None
+    service_keys: str | None
 
 
 @blueprint.get("", security=needs(KEYS_READ), responses=gives(200, KeyPolicy, OBJECT))

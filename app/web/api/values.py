@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.admin.acting import MAX_ORGANIZATIONS
 from app.admin.changes import UNSET
 from app.admin.fields import MAX_DESCRIPTION, MAX_IDENTIFIER, MAX_NAME
 from app.admin.pages import DEFAULT_LIMIT, MAX_LIMIT
@@ -91,6 +92,7 @@ ScopeToken = Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_LENGTH)]
 Scopes = Annotated[list[ScopeToken], Field(max_length=MAX_SCOPE_TOKENS)]
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
+ActingList = Annotated[list[Id], Field(max_length=MAX_ORGANIZATIONS)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
