@@ -54,10 +54,12 @@ demo: $(VENV)/test.done
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# The peers that are no Python packages; where there is no npm, or no network, they are not measured.
+# What is no Python package; where there is no npm, or no network, it is not measured or tested.
 PEERS := benchmarks/peers/oidc-provider benchmarks/peers/verifiers
+STRANGERS := docs/resource-servers/express
 ifneq ($(shell which npm 2> /dev/null),)
 bench: $(PEERS:=/node_modules/.package-lock.json)
+test: $(STRANGERS:=/node_modules/.package-lock.json)
 endif
 
 %/node_modules/.package-lock.json: %/package-lock.json
@@ -100,4 +102,4 @@ $(VENV)/test.done: requirements/test.lock $(VENV)/server.done
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS:=/node_modules) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS:=/node_modules) $(STRANGERS:=/node_modules) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
