@@ -14,16 +14,36 @@ from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
+from app.builtin import CLIENTS_READ
 from app.errors import Forbidden
-from app.web.dashboard import appearance, errors, overview, sign_in, signed_in, words
+from app.web.dashboard import (
+    appearance,
+    client_secrets,
+    clients,
+    errors,
+    overview,
+    sign_in,
+    signed_in,
+    words,
+)
 from app.web.dashboard.cookies import PATH, FormSessions
-from app.web.dashboard.navigation import Page, sections
+from app.web.dashboard.navigation import SETTINGS, Page, sections
 from app.web.dashboard.shell import link_to
 from app.wiring import services
 
 __all__ = ["mount"]
 
-PAGES = (Page(overview.blueprint, "Overview"),)
+PAGES = (
+    Page(overview.blueprint, "Overview"),
+    Page(
+        clients.blueprint,
+        "Clients",
+        SETTINGS,
+        CLIENTS_READ,
+        about="Services that obtain tokens with a client_id and a secret",
+        also=(client_secrets.blueprint,),
+    ),
+)
 """Every area, in the order of the navigation."""
 
 OPEN = (sign_in.blueprint, appearance.blueprint)
@@ -78,7 +98,7 @@ def _dashboard() -> Blueprint:
     dashboard.before_request(_require_sign_in)
     dashboard.after_request(guard)
     dashboard.context_processor(_shell)
-    for blueprint in (*OPEN, *(page.blueprint for page in PAGES)):
+    for blueprint in (*OPEN, *(one for page in PAGES for one in page.blueprints)):
         dashboard.register_blueprint(blueprint)
     errors.register(dashboard)
     return dashboard
@@ -111,6 +131,7 @@ def _shell() -> dict[str, Any]:
         "organization": signed_in.organization(),
         "sections": sections(PAGES, signed_in.actor(), http.blueprint),
         "link_to": link_to,
+        "may": signed_in.may,
     }
 
 

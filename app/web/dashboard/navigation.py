@@ -26,6 +26,12 @@ class Page:
     is_for_operator: bool = False
     about: str = ""
     """What one does there, in a line."""
+    also: tuple[Blueprint, ...] = ()
+    """What lies below it."""
+
+    @property
+    def blueprints(self) -> tuple[Blueprint, ...]:
+        return (self.blueprint, *self.also)
 
     @property
     def endpoint(self) -> str:
@@ -61,7 +67,7 @@ def sections(pages: Iterable[Page], actor: Actor, here: str | None) -> tuple[Sec
     found: dict[str, list[Entry]] = {}
     for page in pages:
         if page.is_for(actor):
-            is_here = here == f"dashboard.{page.blueprint.name}"
+            is_here = here in {f"dashboard.{one.name}" for one in page.blueprints}
             entry = Entry(page.endpoint, page.label, page.about, is_here)
             found.setdefault(page.section, []).append(entry)
     return tuple(Section(label, tuple(entries)) for label, entries in found.items())

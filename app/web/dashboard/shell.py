@@ -41,6 +41,18 @@ def link_to(**changes: Any) -> str:
     return url_for(request.endpoint or "", **{k: v for k, v in arguments.items() if v})
 
 
+def query(name: str) -> str | None:
+    """A filter of a list, as it stands in the query."""
+    return request.args.get(name, "").strip() or None
+
+
+def confirmation(
+    form: FlaskForm, title: str, says: str, submit: str, back: str, *, danger: bool = True
+) -> tuple[str, int]:
+    """A page that asks before something is done: without a script, and without a surprise."""
+    return page("confirm", form, title=title, says=says, submit=submit, back=back, danger=danger)
+
+
 def attempt(form: FlaskForm, act: Callable[[], T]) -> T | None:
     """What a use case answers to a form; None: it was not sent, or what is wrong stands in it."""
     if not form.validate_on_submit():

@@ -58,7 +58,17 @@ def desk() -> Desk:
 
 def organization() -> Organization:
     """The organization that is acted upon."""
-    return desk().directory.organization(actor().organization_id)
+    return desk().directory.organization(organization_id())
+
+
+def organization_id() -> str:
+    """The same, for use cases."""
+    return actor().organization_id
+
+
+def may(scope: str) -> bool:
+    """Whether the one who is signed in holds this scope of administration."""
+    return scope in actor().scopes
 
 
 def required() -> Any:

@@ -1,0 +1,201 @@
+"""Clients: the list, one of them, and what is done with it. Their secrets: ``client_secrets``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Optional
+
+from app.admin import client_secrets, clients
+from app.admin.desk import SECRET_METHODS
+from app.admin.fields import MAX_DESCRIPTION, MAX_NAME
+from app.records import ACTIVE, Actor
+from app.web.dashboard import shell
+from app.web.dashboard.examples import token_requests
+from app.web.dashboard.fields import Checkboxes, choices
+from app.web.dashboard.grants import GrantForm
+from app.web.dashboard.shell import page, query
+from app.web.dashboard.signed_in import actor, desk, organization, organization_id
+
+blueprint = Blueprint("clients", __name__, url_prefix="/clients")
+
+METHODS = {
+    "client_secret_basic": "Secret by HTTP Basic, which most libraries do",
+    "client_secret_post": "Secret in the body of the request",
+}
+LIVES = (("", "Never"), ("90", "In 90 days"), ("180", "In 180 days"), ("365", "In a year"))
+"""When a secret expires, in days."""
+
+
+class ClientForm(GrantForm):
+    """What may be changed of a client."""
+
+    name = StringField("Name", validators=[InputRequired()], render_kw={"maxlength": MAX_NAME})
+    description = TextAreaField("Description", render_kw={"rows": 2, "maxlength": MAX_DESCRIPTION})
+    audiences = Checkboxes(
+        "Audiences", description="Resources it may ask tokens for; none chosen: every one."
+    )
+    token_endpoint_auth_method = RadioField("How it authenticates")
+    token_ttl = IntegerField(
+        "Life of its tokens in seconds",
+        validators=[Optional()],
+        description="Empty: as the installation has it.",
+    )
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.audiences.choices = [resource.identifier for resource in organization().resources]
+        self.token_endpoint_auth_method.choices = choices(
+            (method, METHODS.get(method, method)) for method in desk().auth_methods
+        )
+
+    def values(self) -> dict[str, Any]:
+        """As use cases ask for them."""
+        return {
+            "name": self.name.data,
+            "description": self.description.data or "",
+            "audiences": tuple(self.audiences.data or ()),
+            "token_endpoint_auth_method": self.token_endpoint_auth_method.data,
+            "token_ttl": self.token_ttl.data,
+            **self.grant(),
+        }
+
+
+class NewClientForm(ClientForm):
+    """And what is said once."""
+
+    environment = RadioField("Environment")
+    secret_life = SelectField("Its secret expires", choices=choices(LIVES))
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.environment.choices = list(organization().environments)
+
+
+@blueprint.get("")
+def index() -> Any:
+    found = clients.list_page(
+        desk(),
+        actor(),
+        cursor=query("cursor"),
+        status=query("status"),
+        environment=query("environment"),
+        organization_id=organization_id(),
+    )
+    return page("clients", found=found, statuses=clients.STATUSES)
+
+
+@blueprint.route("/new", methods=("GET", "POST"))
+def new() -> Any:
+    form = NewClientForm(
+        environment=organization().environments[0],
+        token_endpoint_auth_method=SECRET_METHODS[0],
+    )
+
+    def create(maker: Actor) -> clients.CreatedClient:
+        asked = clients.NewClient(
+            organization_id=organization_id(),
+            environment=form.environment.data,
+            secret_expires_at=expires_at(form.secret_life.data),
+            **form.values(),
+        )
+        return clients.create(desk(), maker, asked)
+
+    made = shell.make(form, create, leads_to=url_of)
+    if made is None:
+        return page("client_form", form, client=None, back=url_for(".index"))
+    return page(
+        "client_created",
+        client=made.client,
+        secret=made.client_secret,
+        examples=examples(made.client, made.client_secret),
+    )
+
+
+@blueprint.get("/<client_id>")
+def show(client_id: str) -> Any:
+    found = client(client_id)
+    secrets = client_secrets.list_all(desk(), actor(), client_id, organization_id=organization_id())
+    return page("client", client=found, secrets=secrets, examples=examples(found))
+
+
+@blueprint.route("/<client_id>/edit", methods=("GET", "POST"))
+def edit(client_id: str) -> Any:
+    found = client(client_id)
+    form = ClientForm(obj=found)
+
+    def change() -> clients.ClientView:
+        changes = clients.ClientChanges(**_changed(found, form.values()))
+        return clients.update(
+            desk(), actor(), client_id, changes, organization_id=organization_id()
+        )
+
+    if shell.attempt(form, change) is None:
+        return page("client_form", form, client=found, back=url_of(client_id))
+    flash("Saved.")
+    return redirect(url_of(client_id), 303)
+
+
+def _changed(found: clients.ClientView, values: dict[str, Any]) -> dict[str, Any]:
+    """What differs: to leave a grant as it is needs no right to give it."""
+    left_alone = values["preset"] == found.preset and (
+        values["scopes"] is None
+        if found.preset
+        else set(values["scopes"] or ()) == set(found.scopes)
+    )
+    if left_alone:
+        del values["preset"], values["scopes"]
+    return {
+        name: value
+        for name, value in values.items()
+        if name in ("preset", "scopes") or value != getattr(found, name)
+    }
+
+
+@blueprint.post("/<client_id>/status")
+def change_status(client_id: str) -> Response:
+    """Disable or enable."""
+    change = clients.enable if request.form.get("status") == ACTIVE else clients.disable
+    found = change(desk(), actor(), client_id, organization_id=organization_id())
+    flash(f"{found.name} is {found.status}.")
+    return redirect(url_of(client_id), 303)
+
+
+@blueprint.route("/<client_id>/delete", methods=("GET", "POST"))
+def delete(client_id: str) -> Any:
+    form = FlaskForm()
+    if form.validate_on_submit():
+        clients.delete(desk(), actor(), client_id, organization_id=organization_id())
+        flash("The client was deleted.")
+        return redirect(url_for(".index"), 303)
+    name = client(client_id).name
+    return shell.confirmation(
+        form,
+        f"Delete {name}?",
+        "It gets no more tokens, and what it has got is refused. Its activity stays in the log. "
+        "This cannot be undone.",
+        "Delete the client",
+        back=url_of(client_id),
+    )
+
+
+def client(client_id: str) -> clients.ClientView:
+    return clients.show(desk(), actor(), client_id, organization_id=organization_id())
+
+
+def url_of(client_id: str) -> str:
+    return url_for("dashboard.clients.show", client_id=client_id)
+
+
+def examples(found: clients.ClientView, secret: str | None = None) -> Any:
+    return token_requests(found, organization(), desk().settings.issuer, secret)
+
+
+def expires_at(days: str | None) -> Any:
+    """An instant so many days from now; None: never."""
+    return desk().clock() + timedelta(days=int(days)) if days else None

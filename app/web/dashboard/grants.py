@@ -1,0 +1,64 @@
+"""Choosing what a credential may do: a preset, or scopes of the catalogue and wildcards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wtforms import SelectField, StringField
+
+from app.admin import presets
+from app.admin.pages import MAX_LIMIT
+from app.builtin import NAMESPACE, SCOPES_READ
+from app.web.dashboard.fields import Checkboxes, choices
+from app.web.dashboard.shell import OnceForm
+from app.web.dashboard.signed_in import actor, desk, may, organization, organization_id
+
+
+class GrantForm(OnceForm):
+    """The part of a form that says what a credential may do."""
+
+    preset = SelectField("Preset", default="", description="A named set of scopes, as it is now.")
+    scopes = Checkboxes("Scopes")
+    wildcards = StringField(
+        "Wildcards",
+        description="Everything below a name, apart by blanks: bookings:* reports:*",
+    )
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.preset.choices = choices([("", "None: the scopes below"), *_presets()])
+        # A preset holds what it held when it was granted: the boxes are for another choice.
+        held = [] if self.preset.data else self.scopes.data or []
+        # Administration last: rarely what a credential is for.
+        known = sorted(organization().catalogue.scopes, key=lambda name: (is_builtin(name), name))
+        self.scopes.choices = known
+        if not self.is_submitted():
+            self.scopes.data = [name for name in held if name in known]
+            self.wildcards.data = " ".join(name for name in held if name not in known)
+
+    def grant(self) -> dict[str, Any]:
+        """``scopes`` and ``preset`` as use cases ask for them."""
+        scopes = [*(self.scopes.data or []), *(self.wildcards.data or "").split()]
+        return {"scopes": scopes or None, "preset": self.preset.data or None}
+
+    def groups(self) -> tuple[tuple[str, list[Any]], ...]:
+        """The boxes: the organization's own scopes, and those of administration."""
+        options = list(self.scopes)
+        own = [one for one in options if not is_builtin(one.data)]
+        return ("", own), ("Administration of Keyturn", [one for one in options if one not in own])
+
+    def about(self, scope: str) -> str:
+        """What the catalogue says of it."""
+        return organization().catalogue.scopes[scope].description
+
+
+def is_builtin(scope: str) -> bool:
+    """Whether it is one of administration."""
+    return scope.startswith(NAMESPACE)
+
+
+def _presets() -> list[tuple[str, str]]:
+    if not may(SCOPES_READ):
+        return []
+    known = presets.list_page(desk(), actor(), limit=MAX_LIMIT, organization_id=organization_id())
+    return [(one.name, f"{one.name} ({len(one.scopes)} scopes)") for one in known.data]
