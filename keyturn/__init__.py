@@ -31,7 +31,8 @@ from keyturn.apikey import (
     last_four,
     prefix_of,
 )
-from keyturn.bearer import Verifier
+from keyturn.async_bearer import AsyncVerifier
+from keyturn.bearer import Verifier, VerifierSettings
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import (
     ActingRefused,
@@ -50,7 +51,7 @@ from keyturn.errors import (
     RestrictionRefused,
     VerifierUnavailable,
 )
-from keyturn.guard import Admission, Guard
+from keyturn.guard import Admission, AsyncGuard, Guard, Seen
 from keyturn.jwk import VerificationKey
 from keyturn.jwks import FixedKeys, JwksUrl, KeySource
 from keyturn.links import LinkTokens
@@ -80,6 +81,8 @@ __all__ = [
     "ActingHeaders",
     "ActingRefused",
     "Admission",
+    "AsyncGuard",
+    "AsyncVerifier",
     "BadChecksum",
     "Catalogue",
     "CredentialExposed",
@@ -114,9 +117,11 @@ __all__ = [
     "Route",
     "RoutePolicy",
     "ScopeSet",
+    "Seen",
     "TokenVerifier",
     "VerificationKey",
     "Verifier",
+    "VerifierSettings",
     "VerifierUnavailable",
     "all_of",
     "any_of",

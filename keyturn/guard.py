@@ -5,12 +5,16 @@ Free of any framework: an adapter says what it knows of a request, and renders w
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import asyncio
+from types import TracebackType
+from typing import NamedTuple, Protocol, TypedDict, Unpack
 
+from keyturn.async_bearer import AsyncVerifier
 from keyturn.bearer import Verifier
 from keyturn.errors import InsufficientScope
 from keyturn.limits.values import Usage
 from keyturn.principal import Principal
+from keyturn.requirements import Requirement
 from keyturn.restrictions import IPAddress
 from keyturn.routes import AUTHENTICATED, Route
 from keyturn.usage import LIMITED, REFUSED, SUCCESS, UsageReporter
@@ -23,11 +27,71 @@ class Limits(Protocol):
         """Use so much of every limit that holds, or of none. Raises RateLimited."""
 
 
+class AsyncLimits(Protocol):
+    """The same for tasks; the same classes have both."""
+
+    async def take_async(
+        self, principal: Principal, route_class: str, cost: int
+    ) -> tuple[Usage, ...]:
+        """Use so much of every limit that holds, or of none. Raises RateLimited."""
+
+
+class Seen(TypedDict, total=False):
+    """What is known of a request, but for its Authorization header; see `Verifier.verify`."""
+
+    ip: str | IPAddress | None
+    origin: str | None
+    url: str
+    is_secure: bool | None
+    organization: str | None
+    mode: str | None
+
+
 class Admission(NamedTuple):
     """Who passed, and how its limits stand."""
 
     principal: Principal
     usages: tuple[Usage, ...] = ()
+
+
+class _Visit:
+    """A request whose credential is good: reported, whatever else comes of it."""
+
+    def __init__(
+        self, usage: UsageReporter | None, principal: Principal, route: Route, seen: Seen
+    ) -> None:
+        self.usages: tuple[Usage, ...] = ()
+        self._usage, self._principal, self._route, self._seen = usage, principal, route, seen
+        self._outcome = LIMITED
+
+    def pass_with(self, needs: Requirement) -> Admission:
+        """Within its limits: now its scopes. Raises InsufficientScope."""
+        self._outcome = REFUSED
+        try:
+            needs.require_of(self._principal)
+        except InsufficientScope as refused:
+            refused.usages = self.usages
+            raise
+        self._outcome = SUCCESS
+        return Admission(self._principal, self.usages)
+
+    def __enter__(self) -> _Visit:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._usage is not None and self._route.needs is not None:
+            self._usage.note(
+                self._principal.client_id,
+                self._outcome,
+                route_class=self._route.route_class,
+                scope=self._route.needs.asked_of(self._principal.scopes),
+                ip=self._seen.get("ip"),
+            )
 
 
 class Guard:
@@ -54,52 +118,72 @@ class Guard:
         self._usage = usage
 
     def admit(
-        self,
-        authorization: str | None,
-        route: Route = AUTHENTICATED,
-        *,
-        ip: str | IPAddress | None = None,
-        origin: str | None = None,
-        url: str = "",
-        is_secure: bool | None = None,
-        organization: str | None = None,
-        mode: str | None = None,
+        self, authorization: str | None, route: Route = AUTHENTICATED, **seen: Unpack[Seen]
     ) -> Admission:
         """Who passes here. Raises CredentialRefused, whose `usages` say how the limits stand.
 
-        The parameters are those of `Verifier.verify`. What is refused before it is known whose it
-        is, or may not be used from here, uses nothing of any limit: a key in wrong hands cannot use
-        up its owner's. Raises ValueError for a public route, where there is nobody to admit.
+        What is refused before it is known whose it is, or may not be used from here, uses nothing
+        of any limit: a key in wrong hands cannot use up its owner's. Raises ValueError for a public
+        route, where there is nobody to admit.
         """
-        if route.needs is None:
-            raise ValueError("a public route admits everybody")
-        principal = self.verifier.verify(
-            authorization,
-            ip=ip,
-            origin=origin,
-            url=url,
-            is_secure=is_secure,
-            organization=organization,
-            mode=mode,
-        )
-        usages: tuple[Usage, ...] = ()
-        outcome = LIMITED
-        try:
+        needs = _needs(route)
+        principal = self.verifier.verify(authorization, **seen)
+        with _Visit(self._usage, principal, route, seen) as visit:
             if self._limits is not None:
-                usages = self._limits.take(principal, route.route_class, route.cost)
-            outcome = REFUSED
-            route.needs.require_of(principal)
-            outcome = SUCCESS
-        except InsufficientScope as refused:
-            refused.usages = usages
-            raise
-        finally:
-            if self._usage is not None:
-                self._usage.note(
-                    principal.client_id,
-                    outcome,
-                    route_class=route.route_class,
-                    scope=route.needs.asked_of(principal.scopes),
-                    ip=ip,
-                )
-        return Admission(principal, usages)
+                visit.usages = self._limits.take(principal, route.route_class, route.cost)
+            return visit.pass_with(needs)
+
+    def close(self) -> None:
+        """Report the usage that is not reported yet, and close the verifier."""
+        if self._usage is not None:
+            self._usage.close()
+        self.verifier.close()
+
+
+class AsyncGuard:
+    """The same for asyncio; make one per process.
+
+    >>> import asyncio
+    >>> from keyturn import AsyncGuard, AsyncVerifier, Route, all_of
+    >>> from keyturn.limits.local import LocalLimits
+    >>> verifier = AsyncVerifier("https://auth.example.com", audience="https://api.example.com")
+    >>> guard = AsyncGuard(verifier, limits=LocalLimits("100/minute"))
+    >>> asyncio.run(guard.admit(None, Route(all_of("bookings:read"), route_class="booking")))
+    Traceback (most recent call last):
+    keyturn.errors.CredentialMissing: Authorization header is missing
+    """
+
+    def __init__(
+        self,
+        verifier: AsyncVerifier,
+        *,
+        limits: AsyncLimits | None = None,
+        usage: UsageReporter | None = None,
+    ) -> None:
+        self.verifier = verifier
+        self._limits = limits
+        self._usage = usage
+
+    async def admit(
+        self, authorization: str | None, route: Route = AUTHENTICATED, **seen: Unpack[Seen]
+    ) -> Admission:
+        """Who passes here, as `Guard.admit`. Raises CredentialRefused, and ValueError."""
+        needs = _needs(route)
+        principal = await self.verifier.verify(authorization, **seen)
+        with _Visit(self._usage, principal, route, seen) as visit:
+            if self._limits is not None:
+                take = self._limits.take_async
+                visit.usages = await take(principal, route.route_class, route.cost)
+            return visit.pass_with(needs)
+
+    async def close(self) -> None:
+        """Report the usage that is not reported yet, and close the verifier."""
+        if self._usage is not None:
+            await asyncio.to_thread(self._usage.close)
+        await self.verifier.close()
+
+
+def _needs(route: Route) -> Requirement:
+    if route.needs is None:
+        raise ValueError("a public route admits everybody")
+    return route.needs

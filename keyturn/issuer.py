@@ -18,6 +18,8 @@ from keyturn.talks import Request, Talk, Token
 if TYPE_CHECKING:
     import httpx
 
+    from keyturn.async_fetch import AsyncFetch
+
 SCOPE = "keyturn:introspect"
 
 
@@ -36,9 +38,12 @@ class IssuerApi:
         timeout: timedelta,
         http_client: httpx.Client | None,
         monotonic: Callable[[], float],
+        async_fetch: AsyncFetch | None = None,
     ) -> None:
         self._base = issuer.rstrip("/")
-        self._fetch = fetch
+        self.fetch = fetch
+        self.async_fetch = async_fetch
+        """Who asks for an AsyncVerifier, where a request waits for it."""
         self.before_close: list[Callable[[], None]] = []
         self._tokens = TokenSource(
             issuer,
@@ -56,7 +61,7 @@ class IssuerApi:
 
         Raises VerifierUnavailable where there is none.
         """
-        return self._fetch.hold(self.posting(path, body))
+        return self.fetch.hold(self.posting(path, body))
 
     def posting(self, path: str, body: Mapping[str, Any]) -> Talk[tuple[int, dict[str, Any]]]:
         """The same as a talk."""

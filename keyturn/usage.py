@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from keyturn.async_bearer import AsyncVerifier
 from keyturn.bearer import Verifier
 from keyturn.errors import VerifierUnavailable
 from keyturn.issuer import IssuerApi
@@ -50,7 +51,7 @@ class UsageReporter:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: Verifier | AsyncVerifier,
         *,
         interval: timedelta = timedelta(seconds=10),
         room: int = 20_000,

@@ -75,6 +75,12 @@ class LocalLimits:
             return ()
         return self._counters.take(counted_as(principal, counted_class), limits, cost)
 
+    async def take_async(
+        self, principal: Principal, route_class: str = "", cost: int = 1
+    ) -> tuple[Usage, ...]:
+        """The same for tasks; it does not wait."""
+        return self.take(principal, route_class, cost)
+
 
 def counted_as(principal: Principal, route_class: str | None) -> str:
     """What a credential is counted by: a key, and every token obtained with it, by the key's id."""

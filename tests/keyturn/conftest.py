@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from keyturn import Verifier
-from tests.keyturn.support import AUDIENCE, Time, running_issuer
+from keyturn import AsyncVerifier, Verifier
+from tests.keyturn.support import AUDIENCE, LoopThread, Time, Waited, running_issuer
 
 
 @pytest.fixture
@@ -19,9 +19,17 @@ def issuer():
         yield running
 
 
-@pytest.fixture
-def verifier_of(issuer, time):
-    """A verifier of tokens and keys at the running issuer."""
+@pytest.fixture(scope="session")
+def loop_thread():
+    """An event loop in a thread of its own."""
+    with LoopThread() as running:
+        yield running
+
+
+@pytest.fixture(params=["threads", "tasks"])
+def verifier_of(request, issuer, time):
+    """A verifier of tokens and keys at the running issuer: a `Verifier`, and an `AsyncVerifier`
+    that is waited for."""
     made = []
 
     def make(**changes):
@@ -32,8 +40,12 @@ def verifier_of(issuer, time):
             "timeout": timedelta(seconds=5),
             "clock": time.now,
             "monotonic": time.monotonic,
-        }
-        made.append(Verifier(issuer.url, **settings | changes))
+        } | changes
+        if request.param == "threads":
+            made.append(Verifier(issuer.url, **settings))
+        else:
+            loop = request.getfixturevalue("loop_thread")
+            made.append(Waited(AsyncVerifier(issuer.url, **settings), loop))
         return made[-1]
 
     yield make

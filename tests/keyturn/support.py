@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -10,19 +11,21 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from keyturn import FixedKeys, TokenVerifier, VerificationKey
+from keyturn import AsyncVerifier, FixedKeys, Principal, TokenVerifier, VerificationKey
+from keyturn.limits.values import Usage
 
+V = TypeVar("V")
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://api.example.com"
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -52,6 +55,60 @@ class Time:
 
     def advance(self, seconds: float) -> None:
         self.passed += seconds
+
+
+class LoopThread:
+    """An event loop in a thread of its own, to wait for from others."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def run(self, coroutine: Coroutine[Any, Any, V], timeout: float = 60) -> V:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
+
+    def __enter__(self) -> LoopThread:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+class Waited:
+    """An AsyncVerifier, called as a Verifier is."""
+
+    def __init__(self, verifier: AsyncVerifier, loop: LoopThread) -> None:
+        self.verifier = verifier
+        self._run = loop.run
+
+    def verify(self, *what: Any, **seen: Any) -> Principal:
+        return self._run(self.verifier.verify(*what, **seen))
+
+    def refresh(self) -> None:
+        self._run(self.verifier.refresh())
+
+    def close(self) -> None:
+        self._run(self.verifier.close())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.verifier, name)
+
+
+class WaitedLimits:
+    """Limits, taken of by tasks."""
+
+    def __init__(self, limits: Any, loop: LoopThread) -> None:
+        self._limits = limits
+        self._run = loop.run
+
+    def take(self, principal: Principal, route_class: str = "", cost: int = 1) -> tuple[Usage, ...]:
+        return self._run(self._limits.take_async(principal, route_class, cost))
+
+    def close(self) -> None:
+        self._run(self._limits.close_async())
 
 
 def b64(data: bytes) -> str:

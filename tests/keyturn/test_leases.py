@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from keyturn import Principal, RateLimited, Verifier, VerifierUnavailable
+from keyturn import AsyncVerifier, Principal, RateLimited, Verifier, VerifierUnavailable
 from keyturn.limits.leases import LeasedLimits
-from tests.keyturn.support import Time
+from tests.keyturn.support import Time, Waited, WaitedLimits
 from tests.support.installation import ROOT
 from tests.support.served import serving
 
@@ -26,15 +26,20 @@ def api(installation):
     return installation.client(["keyturn:introspect"])
 
 
-@pytest.fixture
-def verifiers(server, api):
-    """Makes verifiers, each with leases of its own."""
+@pytest.fixture(params=["threads", "tasks"])
+def verifiers(request, server, api, loop_thread):
+    """Makes verifiers, each with leases of its own; those for tasks are waited for."""
     made = []
 
     def make(**also):
-        verifier = Verifier(server.url, API, *api)
+        if request.param == "threads":
+            verifier = Verifier(server.url, API, *api)
+            limits = LeasedLimits(verifier, **also)
+        else:
+            verifier = Waited(AsyncVerifier(server.url, API, *api), loop_thread)
+            limits = WaitedLimits(LeasedLimits(verifier.verifier, **also), loop_thread)
         made.append(verifier)
-        return verifier, LeasedLimits(verifier, **also)
+        return verifier, limits
 
     yield make
     for verifier in made:
@@ -77,8 +82,8 @@ def test_one_budget_for_all_verifiers(verifiers, key):
 def test_a_lone_verifier_gets_all_of_it_and_asks_seldom(verifiers, key, server):
     verifier, limits = verifiers()
     asked = []
-    draw = verifier.issuer_api.post
-    verifier.issuer_api.post = lambda *args: asked.append(args) or draw(*args)
+    draw = verifier.issuer_api.posting
+    verifier.issuer_api.posting = lambda *args: asked.append(args) or draw(*args)
     assert passed(limits, principal_of(key("500/day")), 600) == 500
     assert len(asked) < 30
 
@@ -112,7 +117,7 @@ def test_a_token_shares_the_budget_of_its_key_and_of_the_key_itself(server, veri
         limits.take(by_token)
 
 
-def test_limits_of_a_client_by_class(installation, server, verifiers):
+def test_limits_of_a_client_by_class(installation, server):
     org = installation.organization("Limited", scopes=["bookings:read"])
     installation.change_organization(org, profile="experiencelocal")
     installation.resource("https://limited.example", scopes=["bookings:*"], organization=org)

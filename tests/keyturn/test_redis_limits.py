@@ -6,6 +6,7 @@ import pytest
 
 from keyturn import RateLimited
 from keyturn.limits.redis import RedisLimits
+from tests.keyturn.support import WaitedLimits
 from tests.keyturn.test_limits import BEGUN, key, passed
 from tests.support.redis import RedisServer
 
@@ -13,9 +14,25 @@ FUTURE = BEGUN + 10 * 365 * 86400 // (30 * 86400) * (30 * 86400)
 """The beginning of every window, far enough ahead that Redis keeps what is counted in it."""
 
 
+@pytest.fixture(params=["threads", "tasks"])
+def limits_of(request, loop_thread):
+    """Makes limits; those of tasks are waited for."""
+
+    made = []
+
+    def make(*settings, **also):
+        limits = RedisLimits(*settings, **also)
+        made.append(limits if request.param == "threads" else WaitedLimits(limits, loop_thread))
+        return made[-1]
+
+    yield make
+    for limits in made:
+        limits.close()
+
+
 @pytest.fixture
-def engine(redis_url):
-    return lambda *default: RedisLimits(redis_url, *default, now=lambda: FUTURE + 20)
+def engine(limits_of, redis_url):
+    return lambda *default: limits_of(redis_url, *default, now=lambda: FUTURE + 20)
 
 
 def test_n_lets_n_pass_whoever_asks(engine, request):
@@ -39,10 +56,10 @@ def test_what_costs_more_and_what_holds_by_default(engine, request):
     assert limits.take(who, "report") == ()
 
 
-def test_redis_away_is_counted_here_and_said(caplog):
+def test_redis_away_is_counted_here_and_said(limits_of, caplog):
     server = RedisServer.found()
     server.start()
-    limits, who = RedisLimits(server.url), key("3/day")
+    limits, who = limits_of(server.url), key("3/day")
     assert limits.take(who)[0].remaining == 2
     server.stop()
     assert passed(limits, who, times=9)[0] == 3
