@@ -70,6 +70,11 @@ def every(
     return every_row(read, before, lambda event: event.id)
 
 
+def sees_everything(actor: Actor) -> bool:
+    """Whether the actor may look at the events of every organization, and of none."""
+    return actor.is_operator and ORGANIZATIONS_READ in actor.scopes
+
+
 def _organization(actor: Actor, organization_id: str | None, everywhere: bool) -> str | None:
     require(actor, AUDIT_READ)
     if everywhere:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 from flask import Flask
 
-from app.admin import activity, audit_export, audit_verify
+from app.admin import activity, audit_export, audit_verify, refusals
 from app.admin.activity import EventFilter
 from app.admin.audit_chain import ChainReport
 from app.admin.pages import MAX_LIMIT
@@ -96,6 +96,23 @@ def tail(
         if fresh:
             last = fresh[0].id
             _print(fresh, json_wanted)
+
+
+@group.command("why")
+@click.argument("request_id")
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON object a line.")
+def why(request_id: str, json_wanted: bool) -> None:
+    """Why the request of this id (X-Request-Id) was refused, and what to do about it."""
+    at = Installation()
+    found = refusals.why(at.desk, at.actor, request_id)
+    if not found:
+        raise Refused(
+            "No refusal under this id: it is not written down yet, or it is another API's"
+        )
+    for one in found:
+        _print([one.event], json_wanted)
+        if not json_wanted:
+            click.echo(f"  {one.advice}")
 
 
 def _print(events: Iterable[Event], json_wanted: bool) -> None:

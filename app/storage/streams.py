@@ -3,8 +3,9 @@ all rows up to an end that was seen are committed (``app.storage.chain``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, or_, select
@@ -29,13 +30,36 @@ class Stream:
     checkpoint_hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ChainEnd:
+    """How far a chain reaches, and how far a signature vouches for it; numbers of rows."""
+
+    stream: str
+    sequence: int
+    kept_after: int
+    """Retention has removed the rows up to this one."""
+    checkpoint_sequence: int
+    """Signed up to this row; 0: not yet."""
+    checkpoint_at: datetime | None
+    checkpoint_kid: str | None
+
+
 def listed(connection: Connection, home: str | None = None) -> list[Stream]:
     """Every chain, or this one and those of the token events that belong to it; sorted."""
-    statement = select(*(STREAMS.c[name] for name in Stream.__slots__)).order_by(STREAMS.c.stream)
+    return [Stream(*row) for row in _read(connection, Stream.__slots__, home)]
+
+
+def ends(connection: Connection, home: str) -> list[ChainEnd]:
+    """The same for those who want to know how they stand."""
+    return [ChainEnd(*row) for row in _read(connection, ChainEnd.__slots__, home)]
+
+
+def _read(connection: Connection, names: Iterable[str], home: str | None) -> Iterable[Any]:
+    statement = select(*(STREAMS.c[name] for name in names)).order_by(STREAMS.c.stream)
     if home is not None:
         below = STREAMS.c.stream.startswith(home + "/", autoescape=True)
         statement = statement.where(or_(STREAMS.c.stream == home, below))
-    return [Stream(*row) for row in connection.execute(statement)]
+    return connection.execute(statement)
 
 
 def kept_after(connection: Connection, stream: str) -> int | None:

@@ -181,3 +181,17 @@ def test_nothing_is_exported_where_nothing_is_set_up(tmp_path):
         assert "flask bootstrap" in done.stderr
         assert done.stdout == ""
     services(app).store.engine.dispose()
+
+
+def test_why_a_request_was_refused(flask, house):
+    client = house.client(["bookings:read"])
+    form = {"grant_type": "client_credentials", "scope": "bookings:write"}
+    answer = house.http.post("/oauth/token", data=form, auth=client)
+    house.services.shipper.ship_now()
+    told = flask("audit", "why", answer.headers["X-Request-Id"])
+    assert told.exit_code == 0
+    assert f"client:{client.client_id}" in told.stdout
+    assert "not held by the client" in told.stdout
+    nothing = flask("audit", "why", "req_nothing")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert "No refusal under this id" in nothing.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from flask import Response
@@ -80,7 +81,11 @@ def list_activity(query: EventListing) -> Response:
     if form == JSON:
         page = activity.list_page(desk(), actor(), wanted, limit=limit, **where)
         return listed(EventPage, page, _event)
-    events = activity.every(desk(), actor(), wanted, **where)
+    return as_file(form, activity.every(desk(), actor(), wanted, **where))
+
+
+def as_file(form: str, events: Iterable[Recorded]) -> Response:
+    """All of them as ``csv`` or ``jsonl``; also what the dashboard exports."""
     return exported("activity", form, map(_event, events), COLUMNS, _cells)
 
 

@@ -14,20 +14,23 @@ from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
-from app.builtin import CLIENTS_READ
+from app.builtin import AUDIT_READ, CLIENTS_READ, SIGNING_KEYS_READ
 from app.errors import Forbidden
 from app.web.dashboard import (
+    activity,
     appearance,
     client_secrets,
     clients,
     errors,
     overview,
+    refusals,
     sign_in,
     signed_in,
+    signing_keys,
     words,
 )
 from app.web.dashboard.cookies import PATH, FormSessions
-from app.web.dashboard.navigation import SETTINGS, Page, sections
+from app.web.dashboard.navigation import INSTALLATION, SETTINGS, Page, sections
 from app.web.dashboard.shell import link_to
 from app.wiring import services
 
@@ -36,12 +39,32 @@ __all__ = ["mount"]
 PAGES = (
     Page(overview.blueprint, "Overview"),
     Page(
+        activity.blueprint,
+        "Activity",
+        scope=AUDIT_READ,
+        about="Who did what to which, as a list and as a file",
+    ),
+    Page(
+        refusals.blueprint,
+        "Why was I refused?",
+        scope=AUDIT_READ,
+        about="The exact reason of a refusal, by its request ID",
+    ),
+    Page(
         clients.blueprint,
         "Clients",
         SETTINGS,
         CLIENTS_READ,
         about="Services that obtain tokens with a client_id and a secret",
         also=(client_secrets.blueprint,),
+    ),
+    Page(
+        signing_keys.blueprint,
+        "Signing keys",
+        INSTALLATION,
+        SIGNING_KEYS_READ,
+        is_for_operator=True,
+        about="The keys that sign tokens",
     ),
 )
 """Every area, in the order of the navigation."""

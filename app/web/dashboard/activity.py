@@ -1,0 +1,75 @@
+"""Activity: who did what to which, as a list, as a file, and how far it is vouched for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+from werkzeug.exceptions import NotFound
+
+from app.admin import activity, audit_state
+from app.admin.activity import EventFilter
+from app.errors import Invalid
+from app.records import REFUSED, SUCCESS
+from app.web.api.activity import as_file
+from app.web.api.exports import MEDIA_TYPES
+from app.web.dashboard.shell import page
+from app.web.dashboard.signed_in import actor, desk
+
+blueprint = Blueprint("activity", __name__, url_prefix="/activity")
+
+OUTCOMES = (SUCCESS, REFUSED)
+KINDS = ("token.*", "api_key.*", "client.*", "client_secret.*", "user.*", "organization.*",
+         "scope.*", "preset.*", "resource.*", "plan.*", "signing_key.*")  # fmt: skip
+"""What is offered to choose from; any type can be typed into the address."""
+TEXTS = ("type", "actor_id", "target_id", "outcome", "reason", "ip", "request_id")
+DAYS = ("since", "until")
+
+
+@blueprint.get("")
+def index() -> Any:
+    """The list, by every filter of ``/v1/activity``."""
+    refused = None
+    try:
+        wanted = _filter()
+        found = activity.list_page(desk(), actor(), wanted, cursor=request.args.get("cursor"))
+    except Invalid as error:
+        refused, found = error, activity.list_page(desk(), actor(), limit=1)
+    return page(
+        "activity",
+        found=found,
+        refused=refused,
+        outcomes=OUTCOMES,
+        kinds=KINDS,
+        asked=request.args,
+        chains=audit_state.ends(desk(), actor()),
+        files={form: url_for(".export", form=form, **_asked()) for form in MEDIA_TYPES},
+    )
+
+
+@blueprint.get("/export/<form>")
+def export(form: str) -> Response:
+    """Everything that the filters let through, as a file."""
+    if form not in MEDIA_TYPES:
+        raise NotFound
+    return as_file(form, activity.every(desk(), actor(), _filter()))
+
+
+def _asked() -> dict[str, Any]:
+    """The filters that are set; a cursor belongs to the list alone."""
+    asked = {name: request.args.get(name, "").strip() for name in (*TEXTS, *DAYS)}
+    return {name: value for name, value in asked.items() if value}
+
+
+def _filter() -> EventFilter:
+    asked = _asked()
+    return EventFilter(**asked | {name: _day(name, asked[name]) for name in DAYS if name in asked})
+
+
+def _day(name: str, text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"{name} must be a date, as 2026-01-31", field=name) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
