@@ -131,6 +131,7 @@ class Judge:
                 monotonic=monotonic,
             )
         self._memory = Memory(keys, self._verdicts, self.statuses, self._check_place, now)
+        self._recall = self._memory.recall
 
     def judge(
         self,
@@ -148,10 +149,11 @@ class Judge:
 
         `learnt`: what came of the questions that this very decision has had.
         """
-        exposed = credential_in_url(url, self._templates) if url else None
-        if exposed is not None:
-            self._exposed(exposed, Reason.IN_QUERY)
-        principal = None if is_secure is False else self._memory.recall(authorization, ip, origin)
+        if url:
+            exposed = credential_in_url(url, self._templates)
+            if exposed is not None:
+                self._exposed(exposed, Reason.IN_QUERY)
+        principal = None if is_secure is False else self._recall(authorization, ip, origin)
         if principal is None:
             credential = read_credential(authorization)
             if is_secure is False:

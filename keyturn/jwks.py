@@ -158,7 +158,10 @@ class JwksUrl:
         held = self._held
         if held is None or self._monotonic() >= held.fresh_until:
             held = self._while_due()
-        key = held.keys.get(kid) or self._look_again(kid, held)
+        key = held.keys.get(kid)
+        if key is not None:
+            return key
+        key = self._look_again(kid, held)
         if key is None and self._failure:
             # It may be a key that we could not learn of: that is our trouble, not the caller's.
             raise self._unavailable()

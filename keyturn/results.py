@@ -1,16 +1,18 @@
 """What was verified a moment ago: the same token again is a look into memory and no signature.
 
-Kept by the SHA-256 of the whole credential, so that no two are ever taken for one another, and
-none is readable here. Not kept: refusals, and anything beyond `exp`.
+Kept by the SHA-256 of the header that shows it, so that no two credentials are ever taken for one
+another, and none is readable here. Not kept: refusals, and anything beyond `exp`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
+from keyturn.apikey import key_digest
 from keyturn.claims import AccessTokenClaims
 from keyturn.errors import InvalidToken, Reason
 from keyturn.introspect import Introspection
@@ -19,7 +21,7 @@ from keyturn.jwks import KeySource
 from keyturn.principal import Principal
 from keyturn.recent import Recent
 from keyturn.restrictions import IPAddress
-from keyturn.status_list import INVALID, SUSPENDED, VALID, StatusReference
+from keyturn.status_list import INVALID, SUSPENDED, StatusReference
 from keyturn.statuses import Statuses
 from keyturn.verdicts import Verdicts
 from keyturn.verify import MAX_TOKEN_LENGTH
@@ -35,7 +37,9 @@ _LONGEST = len("Bearer ") + MAX_TOKEN_LENGTH
 CheckPlace = Callable[[str, Introspection, str | IPAddress | None, str | None], None]
 
 
-class Accepted(NamedTuple):
+# Not frozen, which takes longer to make, and no tuple, which takes longer to take apart.
+@dataclass(slots=True)
+class Accepted:
     """A credential that was accepted, and all that can still go wrong with it."""
 
     principal: Principal
@@ -48,6 +52,8 @@ class Accepted(NamedTuple):
     """Of a token; it is good for as long as the issuer publishes this key."""
     verdict: Introspection | None = None
     """Of an API key: what the issuer said."""
+    digest: bytes = b""
+    """Of an API key: what its verdict is remembered by."""
 
 
 class Memory:
@@ -70,6 +76,9 @@ class Memory:
         self._check_place = check_place
         self._now = now
         self._results: Recent[bytes, Accepted] = Recent(MAX_RESULTS, MAX_BYTES, _weight)
+        # Bound once: these few lines are what most requests come to.
+        self._remembered = self._results.get
+        self._status = None if statuses is None else statuses.status
 
     def recall(
         self, authorization: str | None, ip: str | IPAddress | None, origin: str | None
@@ -78,25 +87,29 @@ class Memory:
 
         Raises CredentialRefused. The very text was taken apart and found in order then.
         """
-        if authorization is None or authorization[:7] != "Bearer ":
+        if authorization is None or len(authorization) > _LONGEST:
             return None
-        if len(authorization) > _LONGEST or not authorization.isascii():
+        try:
+            shown = sha256(authorization.encode()).digest()
+        except UnicodeEncodeError:
             return None
-        digest = sha256(authorization[7:].encode()).digest()
-        accepted = self._results.get(digest)
+        accepted = self._remembered(shown)
         if accepted is None:
             return None
-        principal, until, _, place, jti, signed_by, verdict = accepted
-        if self._now() < until:
+        now, verdict, signed_by = self._now(), accepted.verdict, accepted.signed_by
+        if now < accepted.until:
             if verdict is not None:
-                if self._is_current(digest, verdict, place):
+                if self._is_current(accepted.digest, verdict, accepted.place):
                     self._check_place(authorization[7:], verdict, ip, origin)
-                    return principal
+                    return accepted.principal
             elif signed_by is not None and self._key(signed_by.kid) is signed_by:
-                if place is not None and self._statuses is not None:
-                    _require_valid(self._statuses.status(place, jti), place)
-                return principal
-        self._results.drop(digest)
+                place = accepted.place
+                if place is not None and self._status is not None:
+                    status = self._status(place, accepted.jti, now)
+                    if status:
+                        raise _refusal(status, place)
+                return accepted.principal
+        self._results.drop(shown)
         return None
 
     def _is_current(
@@ -108,10 +121,9 @@ class Memory:
             return False
         if place is not None and self._statuses is not None and self._verdicts is not None:
             status = self._statuses.news(place, known[1])
-            if status != VALID:
+            if status:
                 self._verdicts.drop(digest)
-                self._results.drop(digest)
-                _require_valid(status, place)
+                raise _refusal(status, place)
         return True
 
     def keep_token(
@@ -121,18 +133,22 @@ class Memory:
         VerifierUnavailable.
         """
         place = _place(claims.status)
-        if place is not None and self._statuses is not None:
+        if place is not None and self._status is not None:
             # Last (§8.3): a token that is refused anyway makes nobody fetch a list.
-            _require_valid(self._statuses.status(place, claims.jti), place)
+            status = self._status(place, claims.jti, self._now())
+            if status:
+                raise _refusal(status, place)
         accepted = Accepted(principal, claims.exp, len(token), place, claims.jti, key)
-        self._results.put(sha256(token.encode()).digest(), accepted)
+        self._results.put(_shown(token), accepted)
 
     def keep_key(self, key: str, principal: Principal, found: Introspection) -> None:
         """Remember a key of which the issuer has just said this."""
         place = _place(found.raw.get("status"))
         until = inf if found.exp is None else found.exp
-        accepted = Accepted(principal, until, len(key), place, verdict=found)
-        self._results.put(sha256(key.encode()).digest(), accepted)
+        accepted = Accepted(
+            principal, until, len(key), place, verdict=found, digest=key_digest(key)
+        )
+        self._results.put(_shown(key), accepted)
         if place is not None and self._statuses is not None:
             self._statuses.news(place, inf)  # followed from now on
 
@@ -148,9 +164,11 @@ def _place(status: Any) -> StatusReference | None:
         raise InvalidToken(Reason.MALFORMED, detail=f"status: {error.detail}") from None
 
 
-def _require_valid(status: int, place: StatusReference) -> None:
-    if status == VALID:
-        return
+def _shown(credential: str) -> bytes:
+    return sha256(b"Bearer " + credential.encode()).digest()
+
+
+def _refusal(status: int, place: StatusReference) -> InvalidToken:
     # §7.1: 0x02 is reversible, 0x01 is not; what else a list may say is not "valid".
     reason = {INVALID: Reason.REVOKED, SUSPENDED: Reason.DISABLED}.get(status, Reason.INACTIVE)
-    raise InvalidToken(reason, detail=f"status {status} at {place.idx} of {place.uri}")
+    return InvalidToken(reason, detail=f"status {status} at {place.idx} of {place.uri}")

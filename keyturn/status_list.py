@@ -112,10 +112,12 @@ class StatusList:
         """The status at a place, counted from the least significant bit (§4.1); None beyond the
         end: "no statement about the status … can be made" (§8.3).
         """
-        at = idx * self.bits
-        if at >> 3 >= len(self.statuses):
+        bits = self.bits
+        at = idx * bits
+        try:
+            return self.statuses[at >> 3] >> (at & 7) & (1 << bits) - 1
+        except IndexError:
             return None
-        return self.statuses[at >> 3] >> (at & 7) & (1 << self.bits) - 1
 
 
 def _decompressed(data: bytes) -> bytes:

@@ -92,21 +92,22 @@ class Statuses:
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def status(self, place: StatusReference, jti: str) -> int:
-        """What stands at this place, or of this very token. Raises InvalidToken,
-        VerifierUnavailable, and Pending where nobody has asked for the list yet.
+    def status(self, place: StatusReference, jti: str, now: float) -> int:
+        """What stands at this place, or of this very token, now by the wall clock. Raises
+        InvalidToken, VerifierUnavailable, and Pending where nobody has asked for the list yet.
         """
         held = self._held.get(place.uri)
-        if held is None or self._thread is None or self._now() >= held.usable_until:
+        if held is None or self._thread is None or now >= held.usable_until:
             held = self._obtained(place.uri)
             if held is None:
                 return VALID
-        found = held.list.status_of(place.idx)
+        listed = held.list
+        found = listed.status_of(place.idx)
         if found is None:
             # §8.3: "If the provided index is out of bounds … the Referenced Token MUST be
             # rejected".
             raise InvalidToken(Reason.MALFORMED, detail=f"{place.idx} is beyond {place.uri}")
-        return INVALID if jti in held.list.revoked and not found else found
+        return INVALID if not found and jti in listed.revoked else found
 
     def news(self, place: StatusReference, since: float) -> int:
         """What a list says that is newer than this moment of the monotonic clock; VALID where it

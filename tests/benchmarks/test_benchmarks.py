@@ -78,3 +78,28 @@ def test_a_very_short_run_in_process_prints_its_tables():
         "40 registered, all ask, all remembered",
     ):
         assert len(line(printed, name)) == 4, printed
+
+
+@pytest.mark.timeout(300)
+def test_verification_prints_its_table():
+    printed = printed_by("benchmarks", "verification", *SHORT)
+    for name in (
+        "bare ES256 signature check",
+        "Keyturn TokenVerifier, cold",
+        "Keyturn Verifier, warm token",
+        "Keyturn Verifier, key from cache",
+        "– the status check alone",
+        "PyJWT and PyJWKClient",
+        "joserfc",
+        "Authlib's ResourceProtector",
+    ):
+        assert len(line(printed, name)) == 3, printed
+    # npm's packages are there after `make bench`, and are else said not to be.
+    for name in ("npm jose, cold", "npm fast-jwt, cold", "npm fast-jwt, warm"):
+        assert "are not measured" in printed or len(line(printed, name)) >= 3, printed
+
+
+@pytest.mark.timeout(300)
+def test_revocation_prints_its_table():
+    printed = printed_by("benchmarks", "revocation", *SHORT)
+    assert len(line(printed, "20 client secrets")) == 3, printed
