@@ -19,6 +19,7 @@ from app.records import Actor, Organization
 from app.storage import audit, catalogue, organizations
 from app.storage.models import PresetRow
 from app.storage.store import Transaction
+from keyturn.scope import Grant
 
 MAX_PRESETS = 200
 
@@ -51,6 +52,18 @@ class PresetView:
     scopes: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A scope that a credential has by a preset."""
+
+    scope: str
+    description: str
+    by: str
+    """What of the preset brings it: itself, a wildcard, or what implies it."""
+    audiences: tuple[str, ...]
+    """Resources that own it."""
 
 
 def create(desk: Desk, actor: Actor, new: NewPreset) -> PresetView:
@@ -113,6 +126,33 @@ def show(desk: Desk, actor: Actor, name: str, *, organization_id: str | None = N
         if row is None:
             raise NotFound("preset")
         return rows.view_of(PresetView, row)
+
+
+def opens(
+    desk: Desk, actor: Actor, name: str, *, organization_id: str | None = None
+) -> tuple[Opened, ...]:
+    """What somebody can do who is granted it now. Raises Forbidden, NotFound."""
+    require(actor, SCOPES_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    with desk.store.reading() as session:
+        row = catalogue.preset(session, organization_id, _asked(name))
+        if row is None:
+            raise NotFound("preset")
+        owner = organizations.record(session, organizations.existing(session, organization_id))
+    brings: dict[str, str] = {}
+    for token in row.scopes:
+        for scope in owner.catalogue.expand(Grant.of({token})):
+            brings.setdefault(scope, token)
+    brings |= {token: token for token in row.scopes if token in brings}
+    return tuple(
+        Opened(
+            scope,
+            owner.catalogue.scopes[scope].description,
+            brings[scope],
+            tuple(one.identifier for one in owner.resources if one.scopes.covers(scope)),
+        )
+        for scope in sorted(brings)
+    )
 
 
 def update(

@@ -22,6 +22,7 @@ from keyturn.scope import MAX_TOKEN_LENGTH, WILDCARD, Declared, Grant
 
 MAX_SCOPES = 1000
 MAX_IMPLIED = 100
+MAX_NAMINGS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,16 @@ class ScopeView:
     public: bool
     builtin: bool
     created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Something that names a scope, which cannot be removed meanwhile."""
+
+    kind: str
+    """``client``, ``API key``, ``preset``, ``resource`` or ``scope``."""
+    id: str
+    name: str
 
 
 def add(desk: Desk, actor: Actor, new: NewScope) -> ScopeView:
@@ -96,19 +107,22 @@ def list_page(
     cursor: str | None = None,
     organization_id: str | None = None,
     builtin: bool = True,
+    search: str | None = None,
 ) -> Page[ScopeView]:
-    """The scopes of an organization by name, those of administration among them.
-
-    Raises Forbidden, Invalid, NotFound.
+    """The scopes of an organization by name, those of administration among them; ``search``: whose
+    name or description holds this text. Raises Forbidden, Invalid, NotFound.
     """
     require(actor, SCOPES_READ)
     organization_id = reach(actor, organization_id, write=False)
     limit = read_limit(limit)
+    fields.searched(search, "search")
     with desk.store.reading() as session:
         operator = organizations.existing(session, organization_id).is_operator
         views = [_view(row) for row in catalogue.scopes(session, organization_id)]
     if builtin:
         views += map(_builtin, administration(operator=operator).values())
+    if search is not None:
+        views = [view for view in views if _holds(view, search.casefold())]
     return page_in_memory(views, limit, cursor, lambda view: view.name, lambda view: view)
 
 
@@ -125,6 +139,18 @@ def show(desk: Desk, actor: Actor, name: str, *, organization_id: str | None = N
         if row is None:
             raise NotFound("scope")
         return _view(row)
+
+
+def namings(
+    desk: Desk, actor: Actor, name: str, *, organization_id: str | None = None
+) -> tuple[Naming, ...]:
+    """What names this very scope, at most ``MAX_NAMINGS`` of a kind. Raises Forbidden, NotFound."""
+    require(actor, SCOPES_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    with desk.store.reading() as session:
+        organizations.existing(session, organization_id)
+        found = catalogue.namings(session, organization_id, _asked(name), MAX_NAMINGS)
+        return tuple(Naming(*one) for one in found)
 
 
 def update(
@@ -180,9 +206,8 @@ def remove(desk: Desk, actor: Actor, name: str, *, organization_id: str | None =
             if audit.happened(work.session, organization_id, "scope.removed", name):
                 return
             raise NotFound("scope")
-        user = catalogue.scope_user(work.session, organization_id, name)
-        if user is not None:
-            raise Conflict(f"Still named by {user}")
+        for kind, id, _ in catalogue.namings(work.session, organization_id, name, 1):
+            raise Conflict(f"Still named by {kind} {id}")
         work.session.delete(row)
         work.record("scope.removed", "scope", name, organization_id=organization_id)
         work.changed("organization", organization_id)
@@ -215,6 +240,10 @@ def _implied(organization: Organization, names: Sequence[str]) -> list[str]:
             raise Invalid(f"Cannot be implied: {name[:100]}", field="implies")
     known_grant(organization, kept, "implies")
     return sorted(kept)
+
+
+def _holds(view: ScopeView, text: str) -> bool:
+    return text in view.name.casefold() or text in view.description.casefold()
 
 
 def _builtin(declared: Declared) -> ScopeView:

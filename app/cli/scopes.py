@@ -59,10 +59,16 @@ def add(
 @group.command("list")
 @org
 @click.option("--all", "builtin", is_flag=True, help="Those of administration too.")
+@click.option("--search", metavar="TEXT", help="In the name or the description.")
 @paged
 @as_json
 def list_(
-    org: str | None, builtin: bool, limit: int, cursor: str | None, json_wanted: bool
+    org: str | None,
+    builtin: bool,
+    search: str | None,
+    limit: int,
+    cursor: str | None,
+    json_wanted: bool,
 ) -> None:
     """Declared scopes by name."""
     at = Installation()
@@ -73,6 +79,7 @@ def list_(
         cursor=cursor,
         organization_id=at.organization(org),
         builtin=builtin,
+        search=search,
     )
     print_page(page, json_wanted, COLUMNS)
 

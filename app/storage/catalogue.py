@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -27,38 +29,28 @@ def count_scopes(session: Session, organization_id: str) -> int:
     return session.scalar(statement.where(ScopeRow.organization_id == organization_id)) or 0
 
 
-def scope_user(session: Session, organization_id: str, name: str) -> str | None:
-    """Something that names this very scope, in words; None: it can go."""
-    clients = select(ClientRow.client_id).where(
-        ClientRow.organization_id == organization_id, _names(ClientRow.scopes, name)
-    )
-    keys = select(ApiKeyRow.id).where(
-        ApiKeyRow.organization_id == organization_id,
-        ApiKeyRow.status.in_((ACTIVE, DISABLED)),
-        _names(ApiKeyRow.scopes, name),
-    )
-    presets = select(PresetRow.name).where(
-        PresetRow.organization_id == organization_id, _names(PresetRow.scopes, name)
-    )
-    resources = select(ResourceRow.id).where(
-        ResourceRow.organization_id == organization_id, _names(ResourceRow.scopes, name)
-    )
-    implying = select(ScopeRow.name).where(
-        ScopeRow.organization_id == organization_id,
-        ScopeRow.name != name,
-        _names(ScopeRow.implies, name),
-    )
-    for what, statement in (
-        ("client", clients),
-        ("API key", keys),
-        ("preset", presets),
-        ("resource", resources),
-        ("scope", implying),
+def namings(
+    session: Session, organization_id: str, name: str, most: int
+) -> Iterator[tuple[str, str, str]]:
+    """What names this very scope: kind, id and name, at most so many of a kind."""
+    for kind, columns, wanted in (
+        ("client", (ClientRow.client_id, ClientRow.name), _names(ClientRow.scopes, name)),
+        ("API key", (ApiKeyRow.id, ApiKeyRow.name), _stands_and_names(name)),
+        ("preset", (PresetRow.name, PresetRow.name), _names(PresetRow.scopes, name)),
+        ("resource", (ResourceRow.id, ResourceRow.name), _names(ResourceRow.scopes, name)),
+        ("scope", (ScopeRow.name, ScopeRow.name), _names(ScopeRow.implies, name)),
     ):
-        found = session.scalar(statement.limit(1))
-        if found is not None:
-            return f"{what} {found}"
-    return None
+        owner = columns[0].class_.organization_id == organization_id
+        itself = (ScopeRow.name != name,) if kind == "scope" else ()
+        for id, called in session.execute(
+            select(*columns).where(owner, wanted, *itself).order_by(columns[0]).limit(most)
+        ):
+            yield kind, id, called
+
+
+def _stands_and_names(name: str) -> ColumnElement[bool]:
+    """A key that could be used again."""
+    return ApiKeyRow.status.in_((ACTIVE, DISABLED)) & _names(ApiKeyRow.scopes, name)
 
 
 def _names(column: InstrumentedAttribute[list[str]], text: str) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -43,7 +44,7 @@ class _Forms(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._textarea and self._fields is not None:
-            self._fields[self._textarea] = [data.strip("\n")]
+            self._fields[self._textarea] = [data.strip("\r\n")]
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -54,12 +55,19 @@ class _Forms(HTMLParser):
             self._textarea = None
 
 
+def form_of(page: httpx.Response, action: str = "") -> dict[str, Any]:
+    """What a form that was answered would send."""
+    parser = _Forms()
+    parser.feed(page.text)
+    return dict(parser.forms[action])
+
+
 class Site:
     """Somebody's browser."""
 
     def __init__(self, installation: Any, session: str, user: Any) -> None:
         self.installation, self.user = installation, user
-        issuer = installation.services.settings.issuer
+        self.issuer = issuer = installation.services.settings.issuer
         self.http = httpx.Client(
             transport=httpx.WSGITransport(installation.app),
             base_url=f"{issuer}/dashboard",
@@ -73,13 +81,19 @@ class Site:
     def get(self, path: str, **query: Any) -> httpx.Response:
         return self.http.get(path, params=query or None)
 
+    def follow(self, link: str) -> httpx.Response:
+        """A page as links and redirects name it."""
+        return self.http.get(f"{self.issuer}{unescape(link)}")
+
     def form(self, path: str, action: str = "") -> dict[str, Any]:
         """What the form of a page would send if nobody typed anything."""
         page = self.get(path)
         assert page.status_code == 200, page.text
-        parser = _Forms()
-        parser.feed(page.text)
-        return dict(parser.forms[action])
+        return form_of(page, action)
+
+    def token(self) -> dict[str, Any]:
+        """What every form holds; a form that was never shown."""
+        return {"csrf_token": self.form("/", "/dashboard/theme")["csrf_token"]}
 
     def post(self, path: str, form: dict[str, Any]) -> httpx.Response:
         """Send a form as it is."""

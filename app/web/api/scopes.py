@@ -15,6 +15,7 @@ from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
     Answer,
     Body,
+    Choice,
     Description,
     Flag,
     Id,
@@ -40,6 +41,7 @@ class ScopeListing(OrganizationListing):
     """Which scopes."""
 
     builtin: Flag = Field(True, description="Whether those of administration are listed as well.")
+    search: Choice | None = Field(None, description="What the name or the description holds.")
 
 
 class NewScope(Body):
@@ -91,6 +93,7 @@ def list_scopes(query: ScopeListing) -> Response:
         cursor=query.cursor,
         organization_id=query.organization_id,
         builtin=query.builtin,
+        search=query.search,
     )
     return listed(ScopePage, page)
 

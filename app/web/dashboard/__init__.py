@@ -14,7 +14,7 @@ from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
-from app.builtin import AUDIT_READ, CLIENTS_READ, SIGNING_KEYS_READ
+from app.builtin import AUDIT_READ, CLIENTS_READ, SCOPES_READ, SIGNING_KEYS_READ
 from app.errors import Forbidden
 from app.web.dashboard import (
     activity,
@@ -23,7 +23,10 @@ from app.web.dashboard import (
     clients,
     errors,
     overview,
+    presets,
     refusals,
+    resources,
+    scopes,
     sign_in,
     signed_in,
     signing_keys,
@@ -57,6 +60,27 @@ PAGES = (
         CLIENTS_READ,
         about="Services that obtain tokens with a client_id and a secret",
         also=(client_secrets.blueprint,),
+    ),
+    Page(
+        scopes.blueprint,
+        "Scopes",
+        SETTINGS,
+        SCOPES_READ,
+        about="What can be granted, and what comes with it",
+    ),
+    Page(
+        presets.blueprint,
+        "Presets",
+        SETTINGS,
+        SCOPES_READ,
+        about="Scopes that are granted together, by a name",
+    ),
+    Page(
+        resources.blueprint,
+        "Resources",
+        SETTINGS,
+        SCOPES_READ,
+        about="The APIs that tokens are meant for",
     ),
     Page(
         signing_keys.blueprint,

@@ -1,4 +1,4 @@
-"""Choosing what a credential may do: a preset, or scopes of the catalogue and wildcards."""
+"""Choosing scopes of the catalogue and wildcards; and for a credential, a preset instead."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from app.web.dashboard.shell import OnceForm
 from app.web.dashboard.signed_in import actor, desk, may, organization, organization_id
 
 
-class GrantForm(OnceForm):
-    """The part of a form that says what a credential may do."""
+class ScopesForm(OnceForm):
+    """The part of a form that names scopes."""
 
-    preset = SelectField("Preset", default="", description="A named set of scopes, as it is now.")
     scopes = Checkboxes("Scopes")
     wildcards = StringField(
         "Wildcards",
@@ -26,20 +25,21 @@ class GrantForm(OnceForm):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        self.preset.choices = choices([("", "None: the scopes below"), *_presets()])
-        # A preset holds what it held when it was granted: the boxes are for another choice.
-        held = [] if self.preset.data else self.scopes.data or []
         # Administration last: rarely what a credential is for.
         known = sorted(organization().catalogue.scopes, key=lambda name: (is_builtin(name), name))
         self.scopes.choices = known
         if not self.is_submitted():
+            held = self.held()
             self.scopes.data = [name for name in held if name in known]
             self.wildcards.data = " ".join(name for name in held if name not in known)
 
-    def grant(self) -> dict[str, Any]:
-        """``scopes`` and ``preset`` as use cases ask for them."""
-        scopes = [*(self.scopes.data or []), *(self.wildcards.data or "").split()]
-        return {"scopes": scopes or None, "preset": self.preset.data or None}
+    def held(self) -> list[str]:
+        """What is chosen before anybody has chosen."""
+        return list(self.scopes.data or ())
+
+    def chosen(self) -> list[str]:
+        """The scopes and the wildcards together."""
+        return [*(self.scopes.data or ()), *(self.wildcards.data or "").split()]
 
     def groups(self) -> tuple[tuple[str, list[Any]], ...]:
         """The boxes: the organization's own scopes, and those of administration."""
@@ -50,6 +50,24 @@ class GrantForm(OnceForm):
     def about(self, scope: str) -> str:
         """What the catalogue says of it."""
         return organization().catalogue.scopes[scope].description
+
+
+class GrantForm(ScopesForm):
+    """The part of a form that says what a credential may do."""
+
+    preset = SelectField("Preset", default="", description="A named set of scopes, as it is now.")
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.preset.choices = choices([("", "None: the scopes below"), *_presets()])
+
+    def held(self) -> list[str]:
+        # A preset holds what it held when it was granted: the boxes are for another choice.
+        return [] if self.preset.data else super().held()
+
+    def grant(self) -> dict[str, Any]:
+        """``scopes`` and ``preset`` as use cases ask for them."""
+        return {"scopes": self.chosen() or None, "preset": self.preset.data or None}
 
 
 def is_builtin(scope: str) -> bool:
