@@ -14,6 +14,7 @@ _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, lower case: no i, l, o, u."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _LATEST = 0xFFFFFFFFFFFFFF
 
 _CHUNK = 16
@@ -23,9 +24,10 @@ _chunks: deque[bytes] = deque()
 os.register_at_fork(after_in_child=_chunks.clear)
 
 
-def new_id(prefix: str) -> str:
+def new_id(prefix: str, at: datetime | None = None) -> str:
     """``prefix_`` + 10 digits of milliseconds + 16 random digits (80 bits); sorts by creation."""
-    return f"{prefix}_{_base32(time.time_ns() // 1_000_000, 10)}{_base32(secrets.randbits(80), 16)}"
+    now = time.time_ns() // 1_000_000 if at is None else (at - _EPOCH) // _MILLISECOND
+    return f"{prefix}_{_base32(now, 10)}{_base32(secrets.randbits(80), 16)}"
 
 
 def event_id(nanoseconds: int) -> str:

@@ -16,6 +16,7 @@ from app.cli import (
     presets,
     resources,
     scopes,
+    seed,
     server,
     signing_keys,
     usage,
@@ -37,6 +38,7 @@ GROUPS = (
     usage,
     backup,
     doctor,
+    seed,
     server,
 )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -41,14 +42,21 @@ class Refused(click.ClickException):
         click.echo(f"keyturn: {' '.join(self.message.split())}", err=True)
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What a use case refuses becomes one line and exit status 1."""
+    try:
+        yield
+    except KeyturnError as refusal:
+        raise Refused(refusal.description) from None
+
+
 class Group(AppGroup):
     """Commands that run in the app, and turn a refusal into exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with refusals():
             return super().invoke(ctx)
-        except KeyturnError as refusal:
-            raise Refused(refusal.description) from None
 
 
 class Duration(click.ParamType[int]):

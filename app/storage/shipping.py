@@ -92,7 +92,7 @@ def read_event(line: bytes) -> dict[str, Any]:
 def _write_what_fits(store: Store, events: Sequence[tuple[bytes, dict[str, Any]]]) -> list[bytes]:
     """All of them at once; where that fails, half by half. Answers the lines that do not fit."""
     try:
-        _write(store, [row for _, row in events])
+        write(store, [row for _, row in events])
     except (Conflict, StatementError):
         if len(events) == 1:
             return [events[0][0]]
@@ -102,7 +102,8 @@ def _write_what_fits(store: Store, events: Sequence[tuple[bytes, dict[str, Any]]
     return []
 
 
-def _write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
+def write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
+    """Write token events as ``read_event`` gives them, but for those that are there already."""
     with store.begin() as connection:
         new = chain.append_once(connection, rows, LANE)
         # Last, so that nodes whose clients are the same do not wait for each other's events.
