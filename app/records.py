@@ -40,6 +40,14 @@ class Resource:
     """Environments whose tokens it takes; empty: all."""
 
 
+LABELS: Mapping[str, str] = {
+    "settings": "Settings",
+    "api_keys": "API Keys",
+    "create_api_key": "Create API key",
+}
+"""What the dashboard calls its pages, unless an organization calls them otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Organization:
     """A tenant: its standing, its scopes and its resources."""
@@ -57,6 +65,8 @@ class Organization:
     """Of its plan, and behind them the defaults; the first that says something of a class holds."""
     browser_origin: str = ALLOW
     """What its secret keys do with an ``Origin``, unless they say it: ``allow`` or ``deny``."""
+    labels: Mapping[str, str] = field(default_factory=lambda: LABELS)
+    """By the names of ``LABELS``, every one."""
     service_keys: str = DENY
     """Whether an API key may act for other organizations, as clients do: ``allow`` or ``deny``."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,10 @@ from app.admin import fields, rows
 from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
 from app.admin.key_templates import read_departures, retired
-from app.admin.key_variables import SETTING, key_variable, read_variable
+from app.admin.key_variables import SETTING as KEY_VARIABLE
+from app.admin.key_variables import key_variable, read_variable
+from app.admin.labels import SETTING as LABELS_SETTING
+from app.admin.labels import read_labels
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rate_limits import RateLimitInput, read_rate_limits
 from app.admin.rights import require_operator, require_organization
@@ -19,7 +22,7 @@ from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import new_id
 from app.key_templates import secret_template
-from app.records import ACTIVE, SUSPENDED, Actor
+from app.records import ACTIVE, LABELS, SUSPENDED, Actor
 from app.settings import Settings
 from app.storage import organizations, plans
 from app.storage.models import OrganizationRow
@@ -46,6 +49,8 @@ class NewOrganization:
     """By class of routes, where neither key nor plan says anything."""
     key_variable: str | None = None
     """The environment variable that a new key is shown with; None: made of the name."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What the dashboard calls its pages, where otherwise than by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,7 @@ class OrganizationChanges:
     profile: str | Unset = UNSET
     rate_limits: Sequence[RateLimitInput] | Unset = UNSET
     key_variable: str | Unset | None = UNSET
+    labels: Mapping[str, str] | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class OrganizationView:
     """Whole, the youngest first: keys that look so are still taken."""
     profile: str
     key_variable: str
+    labels: Mapping[str, str]
+    """By the names of ``LABELS``, every one."""
     rate_limits: tuple[Mapping[str, Any], ...]
     created_at: datetime
     updated_at: datetime
@@ -97,7 +105,7 @@ def create(desk: Desk, actor: Actor, new: NewOrganization) -> OrganizationView:
             plan_id=new.plan_id,
             key_template=read_departures(desk.settings, environments, new.key_template),
             profile=fields.one_of(new.profile, PROFILES, "profile"),
-            settings=_settings({}, new.key_variable),
+            settings=_settings({}, {KEY_VARIABLE: new.key_variable, LABELS_SETTING: new.labels}),
             rate_limits=read_rate_limits(new.rate_limits),
         )
         work.record(
@@ -210,8 +218,9 @@ def _checked(
         fields.one_of(values["profile"], PROFILES, "profile")
     if "rate_limits" in values:
         values["rate_limits"] = read_rate_limits(values["rate_limits"])
-    if SETTING in values:
-        values["settings"] = _settings(row.settings, values.pop(SETTING))
+    chosen = {name: values.pop(name) for name in _SETTINGS if name in values}
+    if chosen:
+        values["settings"] = _settings(row.settings, chosen)
     environments = row.environments
     if "environments" in values:
         environments = values["environments"] = _environments(settings, values["environments"])
@@ -228,10 +237,19 @@ def _checked(
     return values
 
 
-def _settings(present: Mapping[str, Any], variable: str | None) -> dict[str, Any]:
-    """The organization's settings with another variable for its keys."""
-    kept = {name: value for name, value in present.items() if name != SETTING}
-    return kept if variable is None else kept | {SETTING: read_variable(variable)}
+_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
+    KEY_VARIABLE: read_variable,
+    LABELS_SETTING: read_labels,
+}
+
+
+def _settings(present: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The organization's settings with what is chosen anew; what is as by default is not kept."""
+    read = {
+        name: _SETTINGS[name](value) if value is not None else None
+        for name, value in chosen.items()
+    }
+    return {name: value for name, value in {**present, **read}.items() if value}
 
 
 def _environments(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -257,5 +275,9 @@ def _require_plan(work: Transaction, plan_id: str | None) -> None:
 
 def _view(row: OrganizationRow) -> OrganizationView:
     return rows.view_of(
-        OrganizationView, row, key_template=dict(row.key_template), key_variable=key_variable(row)
+        OrganizationView,
+        row,
+        key_template=dict(row.key_template),
+        key_variable=key_variable(row),
+        labels={**LABELS, **row.settings.get(LABELS_SETTING, {})},
     )

@@ -27,6 +27,7 @@ from app.cli.terminal import (
     print_page,
     replaced,
 )
+from app.records import LABELS
 
 COLUMNS = ("id", "name", "status", "environments", "plan_id", "is_operator")
 
@@ -54,7 +55,21 @@ class Template(click.ParamType[dict[str, Any]]):
         return template
 
 
+class Label(click.ParamType[tuple[str, str]]):
+    """One of the dashboard's words and what it is from now on: ``api_keys="Our keys"``."""
+
+    name = "name=text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        name, equals, text = value.partition("=")
+        if not equals:
+            self.fail(f"write NAME=TEXT, with NAME one of {', '.join(LABELS)}", param, ctx)
+        return name, text
+
+
 TEMPLATE = Template()
+LABEL = Label()
+LABELED = f"The dashboard's word for one of {', '.join(LABELS)}; repeatable."
 
 
 @group.command("create")
@@ -65,6 +80,7 @@ TEMPLATE = Template()
 @click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True)
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help=DEFAULTS)
 @click.option("--key-variable", help="Where its keys are kept. Default: made of its name.")
+@click.option("--label", multiple=True, type=LABEL, help=LABELED)
 @as_json
 def create(
     name: str,
@@ -74,6 +90,7 @@ def create(
     profile: str,
     rate_limit: tuple[str, ...],
     key_variable: str | None,
+    label: tuple[tuple[str, str], ...],
     json_wanted: bool,
 ) -> None:
     """Register an organization."""
@@ -86,6 +103,7 @@ def create(
         profile=profile,
         rate_limits=rate_limit,
         key_variable=key_variable,
+        labels=dict(label),
     )
     print_one(organizations.create(at.desk, at.actor, new), json_wanted)
 
@@ -123,6 +141,8 @@ def show(organization: str, json_wanted: bool) -> None:
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help=DEFAULTS)
 @click.option("--no-rate-limit", is_flag=True, help="No defaults but those of the profile.")
 @click.option("--key-variable", help="The environment variable that its new keys are shown with.")
+@click.option("--label", multiple=True, type=LABEL, help=f"{LABELED} All from now on.")
+@click.option("--no-label", is_flag=True, help="Words as by default.")
 @as_json
 def update(
     organization: str,
@@ -136,6 +156,8 @@ def update(
     rate_limit: tuple[str, ...],
     no_rate_limit: bool,
     key_variable: str | None,
+    label: tuple[tuple[str, str], ...],
+    no_label: bool,
     json_wanted: bool,
 ) -> None:
     """Change what is named; the rest stays. By id or name."""
@@ -149,6 +171,7 @@ def update(
         profile=given(profile),
         rate_limits=replaced(rate_limit, no_rate_limit),
         key_variable=given(key_variable),
+        labels={} if no_label else dict(label) or UNSET,
     )
     if changes == OrganizationChanges():
         raise click.UsageError("name something to change")

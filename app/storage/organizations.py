@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.builtin import CLASS_LIMITS, administration
 from app.errors import NotFound
-from app.records import ACTIVE, ALLOW, DENY, Organization, Resource
+from app.records import ACTIVE, ALLOW, DENY, LABELS, Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, ResourceRow, ScopeRow
 from keyturn.limits.values import RateLimits
 from keyturn.scope import Catalogue, Declared, Grant
@@ -131,4 +131,5 @@ def assembled(
         ),
         browser_origin=(row.key_policy or {}).get("browser_origin") or ALLOW,
         service_keys=(row.key_policy or {}).get("service_keys") or DENY,
+        labels={**LABELS, **row.settings.get("labels", {})},
     )

@@ -55,6 +55,8 @@ def found(line: CommandLine, name: str, product: dict[str, Any]) -> Iterator[tup
         arguments += ["--key-template", json.dumps(product["key_template"])]
         for environment in product["environments"]:
             arguments += ["--environment", environment]
+        for label, text in product["labels"].items():
+            arguments += ["--label", f"{label}={text}"]
         line.flask(*arguments, *(["--plan", product["plan"]] if "plan" in product else []))
     yield "org", name, name not in there
 

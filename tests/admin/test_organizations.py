@@ -20,7 +20,7 @@ from app.apikeys import endings, lifecycle
 from app.apikeys.values import NewApiKey
 from app.builtin import administration
 from app.errors import Conflict, Invalid, NotFound
-from app.records import Origin
+from app.records import LABELS, Origin
 from app.storage.models import Base, FeedHeadRow
 from tests.support.installation import installed
 
@@ -46,6 +46,10 @@ def change(house, tenant, **changes):
     ("key_variable", {"key_variable": "api key"}),
     ("key_variable", {"key_variable": "1_KEY"}),
     ("key_variable", {"key_variable": "K" * 65}),
+    ("labels", {"labels": {"menu": "Karte"}}),
+    ("labels", {"labels": {"settings": " "}}),
+    ("labels", {"labels": {"settings": "S" * 41}}),
+    ("labels", {"labels": {"api_keys": "Keys\u202e"}}),
 ])  # fmt: skip
 def test_a_bad_value_is_refused_by_its_field(house, tenant, field, values):
     with pytest.raises(Invalid) as refused:
@@ -75,6 +79,16 @@ def test_the_variable_of_its_keys_is_made_of_its_name_or_chosen(house, tenant, n
     assert change(house, tenant, key_variable=None).key_variable == variable
     # Names are unique, and the next case is another organization of this installation.
     change(house, tenant, name=tenant.id)
+
+
+def test_the_dashboards_words_are_chosen_and_by_default_again(house, tenant):
+    words = {"settings": "Organization Settings", "create_api_key": "Generate New API Key"}
+    assert change(house, tenant, labels=words).labels == {**LABELS, **words}
+    assert change(house, tenant, key_variable="OTHER").labels["settings"] == words["settings"]
+    assert change(house, tenant, labels={"api_keys": "Keys"}).labels == LABELS | {
+        "api_keys": "Keys"
+    }
+    assert change(house, tenant, labels={}).labels == LABELS
 
 
 def test_names_are_unique(house, tenant, other):

@@ -19,6 +19,7 @@ def test_from_an_empty_list_to_a_token(page, sign_in, installation, server, pict
     # Nothing typed: what is missing is said, and read out at once.
     assert page.get_by_role("alert").evaluate("element => element === document.activeElement")
     page.get_by_label("Name").fill("Invoices")
+    page.get_by_label("live").check()
     page.get_by_label("bookings:read").check()
     picture(page, "client-new")
     page.get_by_role("button", name="Create client").dblclick()

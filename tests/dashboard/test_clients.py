@@ -10,12 +10,13 @@ import pytest
 
 from app.admin import clients
 
+NEW = {"name": "New", "scopes": ["bookings:read"], "environment": "live"}
 SECRET = re.compile(r'<code id="secret">([^<]+)</code>')
 
 
 def created(site, **typed):
     """The page that is shown once, and the client's id."""
-    page = site.send("/clients/new", **{"name": "Billing", "scopes": ["bookings:read"], **typed})
+    page = site.send("/clients/new", **{**NEW, "name": "Billing", **typed})
     assert page.status_code == 200, page.text
     return page, re.search("client_0[0-9a-z]+", page.text)[0]
 
@@ -35,7 +36,7 @@ def test_a_client_is_made_and_its_secret_is_shown_once(installation, site):
 
 def test_a_form_that_is_sent_twice_makes_one_client(installation, site):
     ada = site()
-    form = {**ada.form("/clients/new"), "name": "Twice", "scopes": ["bookings:read"]}
+    form = {**ada.form("/clients/new"), **NEW, "name": "Twice"}
     first, second = (ada.post("/clients/new", form) for _ in range(2))
     made = installation.rows("SELECT client_id FROM clients WHERE name = 'Twice'")
     assert len(made) == 1
@@ -59,6 +60,7 @@ def test_a_form_that_is_sent_twice_makes_one_client(installation, site):
         ({"scopes": []}, "scopes", "Give scopes or a preset"),
         ({"scopes": ["nowhere:read"]}, "scopes", "not a valid choice"),
         ({"scopes": [], "wildcards": "nowhere:*"}, "scopes", "Unknown scope"),
+        ({"environment": ""}, "environment", "Choose one"),
         ({"environment": "moon"}, "environment", "valid choice"),
         ({"token_ttl": "soon"}, "token_ttl", "integer"),
         ({"token_ttl": "1"}, "token_ttl", "between"),
@@ -66,9 +68,7 @@ def test_a_form_that_is_sent_twice_makes_one_client(installation, site):
     ],
 )
 def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(site, typed, field, says):
-    page = site().send(
-        "/clients/new", **{"name": "Kept", "scopes": ["bookings:read"], "note": "x", **typed}
-    )
+    page = site().send("/clients/new", **{**NEW, "name": "Kept", **typed})
     assert page.status_code == 400
     wrong = re.search(rf'id="{field}-wrong">([^<]*)<', page.text)
     assert wrong
@@ -78,7 +78,7 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(site, typed,
 
 def test_scopes_one_does_not_hold_are_not_given(site):
     page = site(role="developer").send(
-        "/clients/new", name="Mighty", scopes=["keyturn:users:write"]
+        "/clients/new", **{**NEW, "name": "Mighty", "scopes": ["keyturn:users:write"]}
     )
     assert page.status_code == 403
     assert "You cannot give what you do not hold" in page.text
@@ -92,7 +92,7 @@ def test_an_auditor_reads_and_finds_nothing_to_press(installation, site):
         page = auditor.get(path)
         assert page.status_code == 200
         assert not re.search(">(New client|New secret|Delete|Disable)<", page.text)
-    refused = auditor.send("/clients/new", name="No", scopes=["bookings:read"])
+    refused = auditor.send("/clients/new", **NEW)
     assert refused.status_code == 403
     assert "keyturn:clients:write" in refused.text
 

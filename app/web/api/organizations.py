@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.admin import organizations
 from app.admin.key_variables import MAX_VARIABLE
+from app.admin.labels import MAX_LABEL
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.web.api.answers import answer, created, listed, shown
 from app.web.api.caller import actor, desk
@@ -43,6 +44,7 @@ Variable = Annotated[
         description="The environment variable to keep its keys in; null: made of the name.",
     ),
 ]
+Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
 
 _DEFAULTS = "What holds in a class of routes where neither key nor plan says anything."
 _ALPHABET = f"Its characters, or one of {', '.join(f'`{one}`' for one in ALPHABETS)}."
@@ -73,6 +75,22 @@ class KeyTemplate(Body):
     checksum_length: Annotated[int, Field(ge=0, le=32)] = unnamed()
 
 
+class Labels(Body):
+    """What the dashboard calls its pages; what is not named is called as by default."""
+
+    settings: Label = unnamed()
+    api_keys: Label = unnamed()
+    create_api_key: Label = unnamed()
+
+
+class ShownLabels(Answer):
+    """What the dashboard calls its pages."""
+
+    settings: str
+    api_keys: str
+    create_api_key: str
+
+
 class NewOrganization(Body):
     """An organization to be made."""
 
@@ -84,6 +102,7 @@ class NewOrganization(Body):
     key_template: KeyTemplate = unnamed()
     profile: Choice = unnamed()
     key_variable: Variable | None = None
+    labels: Labels = unnamed()
     rate_limits: RateLimits = Field([], description=_DEFAULTS)
 
 
@@ -99,6 +118,7 @@ class OrganizationChanges(Body):
     key_template: KeyTemplate = unnamed()
     profile: Choice = unnamed()
     key_variable: Variable | None = unnamed()
+    labels: Labels = unnamed()
     rate_limits: RateLimits = unnamed()
 
 
@@ -117,6 +137,7 @@ class Organization(Answer):
     )
     profile: str
     key_variable: str
+    labels: ShownLabels
     rate_limits: list[ShownRateLimit]
     created_at: Instant
     updated_at: Instant

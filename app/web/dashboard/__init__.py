@@ -14,10 +14,12 @@ from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
-from app.builtin import AUDIT_READ, CLIENTS_READ, SCOPES_READ, SIGNING_KEYS_READ
+from app.builtin import AUDIT_READ, CLIENTS_READ, KEYS_READ, SCOPES_READ, SIGNING_KEYS_READ
 from app.errors import Forbidden
 from app.web.dashboard import (
     activity,
+    api_key_ends,
+    api_keys,
     appearance,
     client_secrets,
     clients,
@@ -27,6 +29,7 @@ from app.web.dashboard import (
     refusals,
     resources,
     scopes,
+    settings,
     sign_in,
     signed_in,
     signing_keys,
@@ -52,6 +55,14 @@ PAGES = (
         "Why was I refused?",
         scope=AUDIT_READ,
         about="The exact reason of a refusal, by its request ID",
+    ),
+    Page(
+        api_keys.blueprint,
+        "api_keys",
+        SETTINGS,
+        KEYS_READ,
+        about="Keys for programs: made, restricted, rotated, revoked",
+        also=(api_key_ends.blueprint,),
     ),
     Page(
         clients.blueprint,
@@ -93,6 +104,9 @@ PAGES = (
 )
 """Every area, in the order of the navigation."""
 
+BESIDE = (settings.blueprint,)
+"""Pages that the navigation reaches by a heading."""
+
 OPEN = (sign_in.blueprint, appearance.blueprint)
 """What can be reached without being signed in."""
 
@@ -107,13 +121,13 @@ csrf = CSRFProtect()
 
 def mount(app: Flask) -> None:
     """Everything below ``/dashboard``; nothing here touches any other path."""
-    settings = services(app).settings
+    issuer = services(app).settings.issuer
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
         SESSION_COOKIE_NAME="keyturn_forms",
         SESSION_COOKIE_PATH=PATH,
         SESSION_COOKIE_SAMESITE="Strict",
-        SESSION_COOKIE_SECURE=settings.issuer.startswith("https:"),
+        SESSION_COOKIE_SECURE=issuer.startswith("https:"),
         # A form is good as long as its session; another site's is seen by its origin, TLS or not.
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
@@ -145,7 +159,7 @@ def _dashboard() -> Blueprint:
     dashboard.before_request(_require_sign_in)
     dashboard.after_request(guard)
     dashboard.context_processor(_shell)
-    for blueprint in (*OPEN, *(one for page in PAGES for one in page.blueprints)):
+    for blueprint in (*OPEN, *BESIDE, *(one for page in PAGES for one in page.blueprints)):
         dashboard.register_blueprint(blueprint)
     errors.register(dashboard)
     return dashboard
@@ -172,11 +186,13 @@ def _shell() -> dict[str, Any]:
     """What each page is framed by; errors that leave the database in doubt have no frame."""
     if "frameless" in g or not signed_in.is_signed_in():
         return {"theme": appearance.chosen(), "signed_in": None, "sections": ()}
+    organization = signed_in.organization()
     return {
         "theme": appearance.chosen(),
         "signed_in": signed_in.user(),
-        "organization": signed_in.organization(),
-        "sections": sections(PAGES, signed_in.actor(), http.blueprint),
+        "organization": organization,
+        "labels": organization.labels,
+        "sections": sections(PAGES, signed_in.actor(), organization.labels, http.blueprint),
         "link_to": link_to,
         "may": signed_in.may,
     }

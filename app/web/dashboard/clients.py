@@ -20,7 +20,13 @@ from app.web.dashboard.examples import token_requests
 from app.web.dashboard.fields import Checkboxes, choices
 from app.web.dashboard.grants import GrantForm
 from app.web.dashboard.shell import page, query
-from app.web.dashboard.signed_in import actor, desk, organization, organization_id
+from app.web.dashboard.signed_in import (
+    actor,
+    desk,
+    only_environment,
+    organization,
+    organization_id,
+)
 
 blueprint = Blueprint("clients", __name__, url_prefix="/clients")
 
@@ -69,7 +75,7 @@ class ClientForm(GrantForm):
 class NewClientForm(ClientForm):
     """And what is said once."""
 
-    environment = RadioField("Environment")
+    environment = RadioField("Environment", validators=[InputRequired("Choose one")])
     secret_life = SelectField("Its secret expires", choices=choices(LIVES))
 
     def __init__(self, *args: Any, **values: Any) -> None:
@@ -93,8 +99,7 @@ def index() -> Any:
 @blueprint.route("/new", methods=("GET", "POST"))
 def new() -> Any:
     form = NewClientForm(
-        environment=organization().environments[0],
-        token_endpoint_auth_method=SECRET_METHODS[0],
+        environment=only_environment(), token_endpoint_auth_method=SECRET_METHODS[0]
     )
 
     def create(maker: Actor) -> clients.CreatedClient:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint
 
 from app.records import Actor
 
-SETTINGS = "Settings"
+SETTINGS = "settings"
 INSTALLATION = "Installation"
+"""Headings; one that is a name of ``LABELS`` is called as the organization calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Page:
 
     blueprint: Blueprint
     label: str
+    """Words, or the name of a label of the organization."""
     section: str = ""
     """Under which heading; "": on top."""
     scope: str | None = None
@@ -58,16 +60,22 @@ class Entry:
 class Section:
     """Pages under one heading."""
 
+    name: str
     label: str
     entries: tuple[Entry, ...]
 
 
-def sections(pages: Iterable[Page], actor: Actor, here: str | None) -> tuple[Section, ...]:
+def sections(
+    pages: Iterable[Page], actor: Actor, labels: Mapping[str, str], here: str | None
+) -> tuple[Section, ...]:
     """What this actor may see; ``here`` is the blueprint of the page that is shown."""
     found: dict[str, list[Entry]] = {}
     for page in pages:
         if page.is_for(actor):
             is_here = here in {f"dashboard.{one.name}" for one in page.blueprints}
-            entry = Entry(page.endpoint, page.label, page.about, is_here)
+            label = labels.get(page.label, page.label)
+            entry = Entry(page.endpoint, label, page.about, is_here)
             found.setdefault(page.section, []).append(entry)
-    return tuple(Section(label, tuple(entries)) for label, entries in found.items())
+    return tuple(
+        Section(name, labels.get(name, name), tuple(entries)) for name, entries in found.items()
+    )

@@ -66,6 +66,12 @@ def organization_id() -> str:
     return actor().organization_id
 
 
+def only_environment() -> str | None:
+    """None where there are several: whether something is live or a test is always said."""
+    environments = organization().environments
+    return environments[0] if len(environments) == 1 else None
+
+
 def may(scope: str) -> bool:
     """Whether the one who is signed in holds this scope of administration."""
     return scope in actor().scopes
