@@ -39,7 +39,8 @@ def relative(instant: datetime, now: datetime) -> str:
     away = abs(instant - now)
     if away < timedelta(minutes=1):
         return "just now" if instant <= now else "in a moment"
-    return f"in {span(away)}" if instant > now else f"{span(away)} ago"
+    # What was said to end in 30 days ends «in 30 days», a moment later too.
+    return f"in {span(away + _UNITS[-1][1])}" if instant > now else f"{span(away)} ago"
 
 
 def span(away: timedelta) -> str:
