@@ -1,4 +1,4 @@
-"""``flask seed``: made-up data is as good as real data, and never gets into real data by mistake."""
+"""``flask seed``: made-up data is as good as real data, and gets into none by mistake."""
 
 from collections import Counter
 
