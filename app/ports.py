@@ -34,6 +34,14 @@ class Counter(Protocol):
         """Add ``cost`` in the present window of so many seconds. Raises Unavailable."""
 
 
+class ReplayGuard(Protocol):
+    """Remembers what may come once, for all who share it."""
+
+    def is_first(self, name: str, until: float) -> bool:
+        """Whether it was not there yet; it is remembered until then (seconds since the epoch). Of
+        several at once one is first. Raises Unavailable, never guesses."""
+
+
 class Signer(Protocol):
     """Makes a compact JWS (RFC 7515 §3.1) of a payload."""
 

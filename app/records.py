@@ -105,6 +105,9 @@ class Client:
     """Of tokens that it obtains without a secret."""
     act_as_organizations: tuple[str, ...] = ()
     """Whom a service credential may act for; none: every organization."""
+    jwks: Mapping[str, Any] | None = None
+    """Its public keys (RFC 7517 §5), or where they are."""
+    jwks_uri: str | None = None
 
     def status_claim_of(self, credential: str | None) -> Mapping[str, Any] | None:
         """What a token says of where it can be revoked: the place of the very secret that was

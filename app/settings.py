@@ -116,6 +116,17 @@ class Settings:
         knobs.seconds(3600, 315360000),
         "Age at which the current signing key is replaced by the next, in seconds.",
     )
+    assertion_audience: str = _knob(
+        "any",
+        knobs.one_of("any", "issuer"),
+        "What `aud` of a client's assertion may be (`private_key_jwt`): `any` of the issuer, the "
+        "token endpoint and the endpoint called, or the `issuer` alone.",
+    )
+    jwks_networks: tuple[knobs.Network, ...] = _knob(
+        (),
+        knobs.networks,
+        "Networks that are not public in which the `jwks_uri` of clients may lie; none by default.",
+    )
     trusted_proxies: tuple[knobs.Network, ...] = _knob(
         (), knobs.networks, "Networks whose `X-Forwarded-For` is believed; none by default."
     )

@@ -18,7 +18,9 @@ from app.background import Background
 from app.crypto.master_key import MasterKey, read_master_key
 from app.oauth import metadata as paths
 from app.oauth.acting import ActingForOthers
-from app.oauth.client_auth import ClientAuthentication
+from app.oauth.client_auth import ClientAuthentication, ClientAuthMethod
+from app.oauth.client_auth.keys import KeysOfClients
+from app.oauth.client_auth.private_key_jwt import PrivateKeyJwt
 from app.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
 from app.oauth.credentials import Credentials
 from app.oauth.grants.client_credentials import ClientCredentials
@@ -34,9 +36,12 @@ from app.observe.readiness import Checks, Readiness
 from app.observe.reporter import Readings, Reporter
 from app.observe.tally import Tally
 from app.policy.limits import Failures, Limiter
-from app.ports import Counter
+from app.ports import Counter, ReplayGuard
 from app.settings import Settings
+from app.storage import outside
+from app.storage.counters import replays
 from app.storage.counters.database import DatabaseCounter
+from app.storage.counters.replays import DatabaseReplays
 from app.storage.counters.shared import SharedCounter
 from app.storage.directory import Directory
 from app.storage.feed import Feed
@@ -62,9 +67,10 @@ GRANTS = (
 ENDPOINTS = {paths.TOKEN: "token", paths.INTROSPECT: "introspect", paths.REVOKE: "revoke"}
 """The OAuth endpoints, and what metrics call them."""
 
-CLIENT_AUTH_METHODS = (
-    ClientSecretBasic(),  # RFC 6749 §2.3.1; first, because clients take the first they know
-    ClientSecretPost(),
+CLIENT_AUTH_METHODS: tuple[type[ClientAuthMethod], ...] = (
+    ClientSecretBasic,  # RFC 6749 §2.3.1; first, because clients take the first they know
+    ClientSecretPost,
+    PrivateKeyJwt,  # RFC 7523 §2.2
 )
 
 
@@ -147,7 +153,17 @@ def wire(settings: Settings, engine: Any) -> Services:
     counter = _counter(settings, store)
     limiter = Limiter(counter)
     failures = Failures(limiter, settings.failed_authentication_limit)
-    client_auth = ClientAuthentication(CLIENT_AUTH_METHODS, directory, failures)
+    keys = KeysOfClients(partial(outside.fetch, private=settings.jwks_networks))
+    with_parts: dict[type, Callable[[], ClientAuthMethod]] = {
+        PrivateKeyJwt: lambda: PrivateKeyJwt(
+            keys,
+            _replays(settings, store),
+            settings.issuer,
+            issuer_alone=settings.assertion_audience == "issuer",
+        )
+    }
+    methods = tuple(with_parts.get(method, method)() for method in CLIENT_AUTH_METHODS)
+    client_auth = ClientAuthentication(methods, directory, failures)
     credentials = Credentials(settings, directory, keyring, status_lists, clock)
     acting = ActingForOthers(directory, journal)
     server = TokenServer(
@@ -185,6 +201,7 @@ def wire(settings: Settings, engine: Any) -> Services:
             checkpoints.make_due,
             Retention(store, settings, SCHEDULE).apply_due,
             lambda: schedule.write_down_ends(store),
+            lambda: replays.forget(store),
         ),
         hourly=(
             lambda: schedule.keep_policies(store),
@@ -202,7 +219,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         keyring=keyring,
         checkpoints=checkpoints,
         journal=journal,
-        auth_methods=tuple(method.name for method in CLIENT_AUTH_METHODS),
+        auth_methods=tuple(method.name for method in methods),
     )
     made = Services(
         settings=settings,
@@ -226,7 +243,8 @@ def wire(settings: Settings, engine: Any) -> Services:
         metadata=paths.metadata(
             settings.issuer,
             grant_types=[grant.GRANT_TYPE for grant in GRANTS],
-            auth_methods=[method.name for method in CLIENT_AUTH_METHODS],
+            auth_methods=[method.name for method in methods],
+            signing_algorithms=PrivateKeyJwt.signing_algorithms,
         ),
         tally=tally,
         reporter=reporter,
@@ -295,6 +313,15 @@ def _counter(settings: Settings, store: Store) -> Counter:
     if settings.database_url.startswith("postgresql"):
         return DatabaseCounter(store, time.time)
     return alone
+
+
+def _replays(settings: Settings, store: Store) -> ReplayGuard:
+    """Redis where given, else the database: marks that no flood can wash away."""
+    if settings.redis_url is not None:
+        from app.storage.counters.redis import RedisReplays
+
+        return RedisReplays(settings.redis_url)
+    return DatabaseReplays(store, time.time)
 
 
 def services(app: Any) -> Services:

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.admin import acting, client_secrets, fields, rows
 from app.admin.changes import UNSET, Unset, named
+from app.admin.client_keys import METHOD, read_keys
 from app.admin.desk import SECRET_METHODS, Desk
 from app.admin.grants import chosen_grant, require_grantable
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
@@ -41,6 +42,9 @@ class NewClient:
     audiences: Sequence[str] = ()
     """Resources it may name; none: every resource of its organization."""
     token_endpoint_auth_method: str = SECRET_METHODS[0]
+    jwks: Mapping[str, Any] | None = None
+    """Its public keys, or in ``jwks_uri`` where they are: of a client that signs."""
+    jwks_uri: str | None = None
     token_ttl: int | None = None
     """Seconds; None: the installation's default."""
     secret_expires_at: datetime | None = None
@@ -58,6 +62,8 @@ class ClientChanges:
     preset: str | Unset | None = UNSET
     audiences: Sequence[str] | Unset = UNSET
     token_endpoint_auth_method: str | Unset = UNSET
+    jwks: Mapping[str, Any] | Unset | None = UNSET
+    jwks_uri: str | Unset | None = UNSET
     token_ttl: int | Unset | None = UNSET
     act_as_organizations: Sequence[str] | Unset = UNSET
     status: str | Unset = UNSET
@@ -119,6 +125,7 @@ def create(desk: Desk, actor: Actor, new: NewClient) -> CreatedClient:
             audiences=_audiences(desk, organization, new.audiences),
             grant_types=["client_credentials"],
             token_endpoint_auth_method=_auth_method(desk, new.token_endpoint_auth_method),
+            **read_keys(new.token_endpoint_auth_method, new.jwks, new.jwks_uri),
             token_ttl=_token_ttl(desk, new.token_ttl),
             act_as_organizations=acting.read_allowed(work, flat, new.act_as_organizations) or None,
             status=ACTIVE,
@@ -238,6 +245,7 @@ def _checked(
         values["audiences"] = _audiences(desk, organization, values["audiences"])
     if "token_endpoint_auth_method" in values:
         _auth_method(desk, values["token_endpoint_auth_method"])
+    values |= _keys(row, values)
     if "token_ttl" in values:
         _token_ttl(desk, values["token_ttl"])
     if "status" in values:
@@ -254,6 +262,18 @@ def _checked(
         wanted = values.get("act_as_organizations", row.act_as_organizations or ())
         values["act_as_organizations"] = acting.read_allowed(work, held, wanted) or None
     return values
+
+
+def _keys(row: ClientRow, values: dict[str, Any]) -> dict[str, Any]:
+    """The keys that follow from what is changed: one of the two puts the other away, and another
+    method both."""
+    method = values.get("token_endpoint_auth_method", row.token_endpoint_auth_method)
+    stated: dict[str, Any] = {name: values[name] for name in ("jwks", "jwks_uri") if name in values}
+    if not stated and (method == METHOD) == (row.token_endpoint_auth_method == METHOD):
+        return {}
+    if method == METHOD and not stated:
+        stated = {"jwks": row.jwks, "jwks_uri": row.jwks_uri}
+    return read_keys(method, stated.get("jwks"), stated.get("jwks_uri"))
 
 
 def disable(

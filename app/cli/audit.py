@@ -16,7 +16,16 @@ from app.admin import activity, audit_export, audit_verify, refusals
 from app.admin.activity import EventFilter
 from app.admin.audit_chain import ChainReport
 from app.admin.pages import MAX_LIMIT
-from app.cli.terminal import DURATION, Group, Installation, Refused, as_json, plain, print_table
+from app.cli.terminal import (
+    DURATION,
+    READABLE,
+    Group,
+    Installation,
+    Refused,
+    as_json,
+    plain,
+    print_table,
+)
 from app.crypto.signing import ALGORITHMS
 from app.errors import Invalid
 from app.records import REFUSED, SUCCESS, Event
@@ -30,7 +39,6 @@ POLL = 0.5
 """Seconds between two looks with ``--follow``."""
 
 LARGEST_JWKS = 1024 * 1024
-READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 group = Group("audit", help="The activity log, and proof that it is whole.")
 

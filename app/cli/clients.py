@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import click
 from flask import Flask
 
@@ -11,8 +15,10 @@ from app.admin.clients import ClientChanges, NewClient
 from app.admin.pages import Page
 from app.cli.terminal import (
     DURATION,
+    READABLE,
     Group,
     Installation,
+    Refused,
     act_as,
     as_json,
     given,
@@ -30,6 +36,7 @@ METHODS = tuple(method.name for method in CLIENT_AUTH_METHODS)
 COLUMNS = ("client_id", "name", "environment", "status", "scopes", "last_used_at")
 SECRET_COLUMNS = ("id", "prefix", "last_four", "status", "expires_at", "last_used_at", "note")
 DEFAULT_GRACE = "24h"
+LARGEST_JWKS = 64 * 1024
 
 group = Group("client", help="Clients: services that obtain tokens at /oauth/token.")
 
@@ -55,6 +62,8 @@ def register(app: Flask) -> None:
     show_default=True,
     help="How it authenticates.",
 )
+@click.option("--jwks", type=READABLE, metavar="FILE", help="Its public keys, a JWK Set.")
+@click.option("--jwks-uri", metavar="URI", help="Or where they are, by https.")
 @click.option("--token-ttl", type=DURATION, help="Life of its tokens, as 600 or 15m.")
 @act_as
 @as_json
@@ -67,6 +76,8 @@ def create(
     audience: tuple[str, ...],
     environment: str | None,
     auth_method: str,
+    jwks: Path | None,
+    jwks_uri: str | None,
     token_ttl: int | None,
     act_as: tuple[str, ...],
     json_wanted: bool,
@@ -85,6 +96,8 @@ def create(
             preset=preset,
             audiences=audience,
             token_endpoint_auth_method=auth_method,
+            jwks=_jwks(jwks),
+            jwks_uri=jwks_uri,
             token_ttl=token_ttl,
             act_as_organizations=[at.named_organization(one) for one in act_as],
         ),
@@ -149,6 +162,8 @@ def show(client_id: str, org: str | None, json_wanted: bool) -> None:
 @click.option("--audience", multiple=True, help="The resources it may name from now on.")
 @click.option("--any-audience", is_flag=True, help="Let it name every resource.")
 @click.option("--auth-method", type=click.Choice(METHODS))
+@click.option("--jwks", type=READABLE, metavar="FILE", help="Its public keys, a JWK Set.")
+@click.option("--jwks-uri", metavar="URI", help="Or where they are, by https.")
 @click.option("--token-ttl", type=DURATION, help="Life of its tokens, as 600 or 15m.")
 @click.option("--default-token-ttl", is_flag=True, help="Let its tokens live as others do.")
 @act_as
@@ -164,6 +179,8 @@ def update(
     audience: tuple[str, ...],
     any_audience: bool,
     auth_method: str | None,
+    jwks: Path | None,
+    jwks_uri: str | None,
     token_ttl: int | None,
     default_token_ttl: bool,
     act_as: tuple[str, ...],
@@ -179,6 +196,8 @@ def update(
         preset=given(preset),
         audiences=replaced(audience, any_audience),
         token_endpoint_auth_method=given(auth_method),
+        jwks=given(_jwks(jwks)),
+        jwks_uri=given(jwks_uri),
         token_ttl=None if default_token_ttl else given(token_ttl),
         act_as_organizations=replaced([at.named_organization(one) for one in act_as], act_as_any),
     )
@@ -274,3 +293,16 @@ def delete(client_id: str, org: str | None) -> None:
     """Remove a client and its secrets for ever."""
     at = Installation()
     clients.delete(at.desk, at.actor, client_id, organization_id=at.organization(org))
+
+
+def _jwks(file: Path | None) -> Any:
+    """What is in the file; whether that is a JWK Set, the use case says."""
+    if file is None:
+        return None
+    try:
+        jwks = json.loads(file.read_bytes()[:LARGEST_JWKS])
+    except ValueError:
+        jwks = None
+    if not isinstance(jwks, dict):
+        raise Refused(f"{file} holds no JWK Set: a JSON object with `keys`")
+    return jwks

@@ -18,19 +18,26 @@ METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-conf
 
 
 def metadata(
-    issuer: str, *, grant_types: Iterable[str], auth_methods: Iterable[str]
+    issuer: str,
+    *,
+    grant_types: Iterable[str],
+    auth_methods: Iterable[str],
+    signing_algorithms: Iterable[str],
 ) -> dict[str, Any]:
     """The document. Raises ValueError where it would not be valid: that is a bug of ours."""
-    methods = list(auth_methods)
+    methods, algorithms = list(auth_methods), list(signing_algorithms)
     document = {
         "issuer": issuer,
         "token_endpoint": issuer + TOKEN,
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "jwks_uri": issuer + JWKS,
         "introspection_endpoint": issuer + INTROSPECT,
         "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint": issuer + REVOKE,
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         # draft-ietf-oauth-status-list §9.1
         "status_list_aggregation_endpoint": issuer + STATUS_LISTS,
         "grant_types_supported": list(grant_types),

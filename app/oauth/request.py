@@ -17,6 +17,8 @@ class OAuthRequest:
     """Every ``resource`` and ``audience`` (RFC 8707 §2), in order."""
     authorization: str | None = field(repr=False)
     origin: Origin
+    endpoint: str = ""
+    """The path that it was sent to."""
 
     @property
     def grant_type(self) -> str | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.records import ACTIVE
 from app.storage.models import ClientRow, ClientSecretRow
 
 
@@ -87,3 +88,13 @@ def usable_secrets(session: Session, client_id: str, now: datetime) -> Sequence[
             or_(ClientSecretRow.expires_at.is_(None), ClientSecretRow.expires_at > now),
         )
     ).all()
+
+
+def with_jwks_uri(session: Session, limit: int) -> list[tuple[str, str]]:
+    """Active clients whose keys lie elsewhere, and where, the youngest first."""
+    row = ClientRow
+    statement = select(row.client_id, row.jwks_uri).where(
+        row.jwks_uri.is_not(None), row.status == ACTIVE
+    )
+    found = session.execute(statement.order_by(row.client_id.desc()).limit(limit))
+    return [(client_id, uri) for client_id, uri in found if uri is not None]

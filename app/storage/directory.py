@@ -215,6 +215,8 @@ class Directory:
             ),
             status_claim=status_claim(self._issuer, row),
             act_as_organizations=tuple(row.act_as_organizations or ()),
+            jwks=row.jwks,
+            jwks_uri=row.jwks_uri,
         )
 
     def _load_api_key(self, digest: bytes) -> ApiKey | None:

@@ -134,6 +134,7 @@ class OAuthEdge:
             resources=resources,
             authorization=authorization,
             origin=self._proxies.origin(environ, request_id),
+            endpoint=environ["PATH_INFO"],
         )
 
 

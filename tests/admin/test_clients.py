@@ -13,6 +13,7 @@ from app.admin.client_secrets import MAX_USABLE, NewSecret
 from app.admin.clients import ClientChanges, NewClient
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from keyturn.apikey import DEFAULT_CLIENT_SECRET
+from tests.support.assertions import SigningKey
 
 
 def make(tenant, **also):
@@ -57,7 +58,7 @@ def test_a_secret_is_shown_once_and_kept_as_its_hash(house, tenant):
     ("token_ttl", {"token_ttl": 9}),
     ("token_ttl", {"token_ttl": 86401}),
     ("token_endpoint_auth_method", {"token_endpoint_auth_method": "none"}),
-    ("token_endpoint_auth_method", {"token_endpoint_auth_method": "private_key_jwt"}),
+    ("jwks", {"token_endpoint_auth_method": "private_key_jwt"}),
     ("expires_at", {"secret_expires_at": datetime(2020, 1, 1, tzinfo=UTC)}),
 ])  # fmt: skip
 def test_a_bad_value_is_refused_by_its_field(tenant, field, values):
@@ -71,6 +72,54 @@ def test_a_bad_value_is_refused_by_its_field(tenant, field, values):
     with pytest.raises(Invalid) as refused:
         clients.update(tenant.desk, tenant.administrator, client_id, ClientChanges(**values))
     assert refused.value.field == field
+
+
+EC = SigningKey("ES256", kid="a")
+SHORT = {"kty": "RSA", "e": "AQAB", "n": "x" * 171}
+
+
+@pytest.mark.parametrize(("field", "values"), [
+    ("jwks", {}),
+    ("jwks", {"jwks": EC.jwks, "jwks_uri": "https://a.example/jwks"}),
+    ("jwks", {"jwks": {}}),
+    ("jwks", {"jwks": {"keys": []}}),
+    ("jwks", {"jwks": {"keys": "x"}}),
+    ("jwks", {"jwks": {"keys": [SHORT]}}),
+    ("jwks", {"jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}),
+    ("jwks", {"jwks": {"keys": [EC.private_jwk]}}),
+    ("jwks", {"jwks": {"keys": [EC.jwk, EC.jwk]}}),
+    ("jwks", {"jwks": {"keys": [EC.jwk] * 21}}),
+    ("jwks", {"jwks": {"keys": [EC.jwk | {"x5c": ["x" * 17_000]}]}}),
+    ("jwks_uri", {"jwks_uri": "http://a.example/jwks"}),
+    ("jwks_uri", {"jwks_uri": "https:///jwks"}),
+    ("jwks_uri", {"jwks_uri": "https://u:p@a.example/"}),
+    ("jwks_uri", {"jwks_uri": "https://a.example/#x"}),
+    ("jwks_uri", {"jwks_uri": "https://a.example/" + "x" * 512}),
+    ("jwks", {"token_endpoint_auth_method": "client_secret_basic", "jwks": EC.jwks}),
+])  # fmt: skip
+def test_keys_of_a_client_that_signs(tenant, field, values):
+    said = {"token_endpoint_auth_method": "private_key_jwt"} | values
+    with pytest.raises(Invalid) as refused:
+        make(tenant, **said)
+    assert refused.value.field == field
+
+
+def test_the_way_to_a_key_and_back(tenant):
+    def update(**changes):
+        return clients.update(
+            tenant.desk, tenant.administrator, made.client_id, ClientChanges(**changes)
+        )
+
+    made = make(tenant).client
+    with pytest.raises(Invalid):
+        update(token_endpoint_auth_method="private_key_jwt")
+    signing = update(token_endpoint_auth_method="private_key_jwt", jwks=EC.jwks)
+    assert (signing.jwks, signing.jwks_uri) == (EC.jwks, None)
+    elsewhere = update(jwks_uri="https://a.example/jwks")
+    assert (elsewhere.jwks, elsewhere.jwks_uri) == (None, "https://a.example/jwks")
+    assert update(name="other").jwks_uri == elsewhere.jwks_uri
+    back = update(token_endpoint_auth_method="client_secret_basic")
+    assert (back.jwks, back.jwks_uri) == (None, None)
 
 
 def test_updates_change_what_is_named(house, tenant):

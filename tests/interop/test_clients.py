@@ -15,10 +15,14 @@ import pytest
 import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from oauthlib.oauth2 import BackendApplicationClient, InvalidClientError, InvalidScopeError
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session as RequestsOAuth2Session
 
+from keyturn.client import ClientKey, TokenSource
+from tests.support.assertions import SigningKey
 from tests.support.tokens import read
 
 with warnings.catch_warnings():
@@ -198,3 +202,42 @@ def test_curl(server, service, options):
     ended = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert_good(json.loads(ended.stdout), server, service)
+
+
+# By a key -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def signing(installation):
+    key = SigningKey("RS256", kid="one")
+    made = installation.client(
+        ["bookings:read"], token_endpoint_auth_method="private_key_jwt", jwks=key.jwks
+    )
+    return made, key
+
+
+def pem(key):
+    return key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize("session", [OAuth2Session, OAuth2Client])
+def test_authlib_signs(server, signing, metadata, session):
+    client, key = signing
+    endpoint = metadata["token_endpoint"]
+    with session(
+        client.client_id, pem(key), token_endpoint_auth_method="private_key_jwt"
+    ) as signer:
+        signer.register_client_auth_method(PrivateKeyJWT(endpoint))
+        for _ in range(2):
+            token = signer.fetch_token(endpoint, grant_type="client_credentials")
+            assert_good(token, server, client)
+
+
+def test_our_own_client_signs(server, signing):
+    client, key = signing
+    source = TokenSource(server.url, client.client_id, client_key=ClientKey(pem(key), kid="one"))
+    for _ in range(2):
+        token = source.token()
+        assert read(token, server).claims["client_id"] == client.client_id
+        source.drop(token)
+    source.close()

@@ -35,6 +35,16 @@ EVERY_CHECK = {
 }
 
 
+def test_client_keys_that_cannot_be_had(fresh_installation):
+    assert "client keys" not in findings(fresh_installation)
+    client = fresh_installation.client(
+        token_endpoint_auth_method="private_key_jwt", jwks_uri="https://127.0.0.1/jwks"
+    )
+    found = findings(fresh_installation)["client keys"]
+    assert client.client_id in found.message
+    assert "KEYTURN_JWKS_NETWORKS" in found.action
+
+
 def findings(installation, desk=None):
     made = report(desk or installation.desk, installation.services.journal)
     return {one.check: one for one in made.findings}

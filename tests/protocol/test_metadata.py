@@ -4,6 +4,7 @@ import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
 
 from app.wiring import CLIENT_AUTH_METHODS, GRANTS
+from tests.support.assertions import SigningKey, claims, proof
 
 PATHS = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
 
@@ -39,16 +40,20 @@ def test_the_issuer_is_exactly_the_configured_one(server, document, installation
 
 
 def test_it_says_exactly_this(server, document):
-    methods = ["client_secret_basic", "client_secret_post"]
+    methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    algorithms = ["ES256", "EdDSA", "RS256", "PS256"]
     assert document == {
         "issuer": server.url,
         "token_endpoint": server.url + "/oauth/token",
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "jwks_uri": server.url + "/.well-known/jwks.json",
         "introspection_endpoint": server.url + "/oauth/introspect",
         "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint": server.url + "/oauth/revoke",
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "status_list_aggregation_endpoint": server.url + "/oauth/status-lists",
         "grant_types_supported": [
             "client_credentials",
@@ -78,11 +83,21 @@ def test_what_is_advertised_is_there(server, document):
 def test_every_advertised_method_works_everywhere(server, document, installation):
     client = installation.client(["keyturn:introspect"])
     by_body = dict(zip(("client_id", "client_secret"), client, strict=True))
-    ways = {"client_secret_basic": {"auth": client}, "client_secret_post": {"data": by_body}}
+    key = SigningKey()
+    signing = installation.client(
+        ["keyturn:introspect"], token_endpoint_auth_method="private_key_jwt", jwks=key.jwks
+    )
+    ways = {
+        "client_secret_basic": lambda: {"auth": client},
+        "client_secret_post": lambda: {"data": by_body},
+        "private_key_jwt": lambda: {
+            "data": proof(key.sign(claims(signing.client_id, document["issuer"])))
+        },
+    }
     for endpoint in ("token", "introspection", "revocation"):
         path = document[f"{endpoint}_endpoint"].removeprefix(server.url)
         for method in document[f"{endpoint}_endpoint_auth_methods_supported"]:
-            also = ways[method]
+            also = ways[method]()
             data = {"grant_type": "client_credentials", "token": "x", **also.get("data", {})}
             response = server.post(path, data=data, auth=also.get("auth"))
             assert response.status_code == 200, (endpoint, method)

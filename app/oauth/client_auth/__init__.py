@@ -17,8 +17,12 @@ class Presented(Protocol):
     @property
     def client_id(self) -> str: ...
 
+    @property
+    def failure(self) -> str:
+        """Why it proves nothing, in a word for the client's owner."""
+
     def proves(self, client: Client, now: float) -> str | None:
-        """The id of the credential that it proves, or None."""
+        """The id of the credential that it proves, or None. Raises Unavailable."""
 
 
 class ClientAuthMethod(Protocol):
@@ -72,7 +76,7 @@ class ClientAuthentication:
             credential = presented.proves(client, now) if client else None
             if client is None or credential is None:
                 self._failures.note(request.origin.ip)
-                reason = "unknown" if client is None else "secret_mismatch"
+                reason = "unknown" if client is None else presented.failure
                 raise InvalidClient(detail=reason, client=client)
         self._require_standing(client, used[0])
         return client, credential

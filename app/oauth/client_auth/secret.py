@@ -6,6 +6,7 @@ from base64 import b64decode
 from binascii import Error as BadBase64
 from dataclasses import dataclass, field
 from hmac import compare_digest
+from typing import ClassVar
 from urllib.parse import unquote_plus
 
 from app.errors import InvalidClient, InvalidRequest
@@ -25,6 +26,7 @@ class PresentedSecret:
 
     client_id: str
     digest: bytes = field(repr=False)
+    failure: ClassVar[str] = "secret_mismatch"
 
     def proves(self, client: Client, now: float) -> str | None:
         """The id of the secret that fits and has not expired; digests compared in constant time."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from app.ports import Count
@@ -36,8 +35,3 @@ class DatabaseCounter:
         ).returning(CounterRow.count)  # type: ignore[assignment]
         with self._store.begin() as connection:
             return Count(connection.execute(statement).scalar_one(), ends)
-
-    def sweep(self, now: datetime) -> None:
-        """Remove the counters whose window has ended."""
-        with self._store.begin() as connection:
-            connection.execute(delete(CounterRow).where(CounterRow.ends_at < now))

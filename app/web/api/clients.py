@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from flask import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.admin import clients
+from app.admin.client_keys import MAX_URI
 from app.admin.desk import SECRET_METHODS
 from app.builtin import CLIENTS_READ, CLIENTS_WRITE
 from app.web.api.answers import answer, created, deleted, listed, shown
@@ -37,6 +38,11 @@ from app.web.api.values import (
 
 blueprint = collection("clients", "OAuth clients: who may ask for tokens")
 
+Jwks = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"title": "JWK Set", "description": "Public keys (RFC 7517 §5), 1-20."}),
+]
+JwksUri = Annotated[str, Field(max_length=MAX_URI)]
 Audiences = Annotated[list[Identifier], Field(max_length=clients.MAX_AUDIENCES)]
 
 
@@ -68,6 +74,8 @@ class NewClient(Body):
     preset: PresetName | None = None
     audiences: Audiences = Field([], description="Resources it may name; none: every one.")
     token_endpoint_auth_method: Choice = SECRET_METHODS[0]
+    jwks: Jwks | None = Field(None, description="Of `private_key_jwt`: its public keys.")
+    jwks_uri: JwksUri | None = Field(None, description="Or where they are, by https.")
     token_ttl: Seconds | None = Field(None, description="Seconds; by default the installation's.")
     secret_expires_at: Instant | None = None
     act_as_organizations: ActingList = Field(
@@ -86,6 +94,8 @@ class ClientChanges(Body):
     preset: PresetName | None = unnamed()
     audiences: Audiences = unnamed()
     token_endpoint_auth_method: Choice = unnamed()
+    jwks: Jwks | None = unnamed()
+    jwks_uri: JwksUri | None = unnamed()
     token_ttl: Seconds | None = unnamed()
     act_as_organizations: ActingList = unnamed()
     status: Choice = unnamed()
