@@ -145,15 +145,27 @@ def list_page(
     limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
     status: str | None = None,
+    plan_id: str | None = None,
+    search: str | None = None,
 ) -> Page[OrganizationView]:
-    """Organizations, the youngest first. Raises Forbidden, Invalid."""
+    """Organizations, the youngest first; ``search``: whose name holds this text, or of this id.
+
+    Raises Forbidden, Invalid.
+    """
     require_operator(actor, ORGANIZATIONS_READ)
     limit = read_limit(limit)
     if status is not None:
         fields.one_of(status, STATUSES, "status")
+    fields.searched(plan_id, "plan_id")
+    fields.searched(search, "search")
     with desk.store.reading() as session:
         found = organizations.page(
-            session, before=read_cursor(cursor), limit=limit + 1, status=status
+            session,
+            before=read_cursor(cursor),
+            limit=limit + 1,
+            status=status,
+            plan_id=plan_id,
+            search=search,
         )
         return page_of(found, limit, lambda row: row.id, _view)
 

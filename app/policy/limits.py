@@ -40,6 +40,22 @@ def all_limits(organization: Organization, key: ApiKey | None = None) -> RateLim
     return _merged(_levels(organization, key))
 
 
+def sourced(organization: Organization) -> tuple[tuple[int, str | None, Limit], ...]:
+    """What holds for those without limits of their own, by class: which of the organization's
+    ``rate_limits`` says it, for which class, and what."""
+    levels = organization.rate_limits
+    classes = frozenset((None,)).union(*(level.classes for level in levels))
+    found = []
+    for name in sorted(classes, key=lambda name: name or ""):
+        for number in range(len(levels)):
+            counted, limits = _holding(levels[number : number + 1], name)
+            if limits:
+                # What holds for a class because it holds for all is said once.
+                found += [(number, name, limit) for limit in limits if counted == name]
+                break
+    return tuple(found)
+
+
 def _levels(organization: Organization, key: ApiKey | None) -> tuple[RateLimits, ...]:
     own = (key.rate_limits,) if key is not None else ()
     return (*own, *organization.rate_limits)

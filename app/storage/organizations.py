@@ -49,7 +49,13 @@ def operator(session: Session) -> OrganizationRow | None:
 
 
 def page(
-    session: Session, *, before: str | None, limit: int, status: str | None = None
+    session: Session,
+    *,
+    before: str | None,
+    limit: int,
+    status: str | None = None,
+    plan_id: str | None = None,
+    search: str | None = None,
 ) -> list[OrganizationRow]:
     """The next ones, the youngest first."""
     statement = select(OrganizationRow).order_by(OrganizationRow.id.desc()).limit(limit)
@@ -57,6 +63,11 @@ def page(
         statement = statement.where(OrganizationRow.id < before)
     if status is not None:
         statement = statement.where(OrganizationRow.status == status)
+    if plan_id is not None:
+        statement = statement.where(OrganizationRow.plan_id == plan_id)
+    if search is not None:
+        named = OrganizationRow.name.icontains(search, autoescape=True)
+        statement = statement.where(named | (OrganizationRow.id == search))
     return list(session.scalars(statement))
 
 

@@ -14,7 +14,15 @@ from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
-from app.builtin import AUDIT_READ, CLIENTS_READ, KEYS_READ, SCOPES_READ, SIGNING_KEYS_READ
+from app.builtin import (
+    AUDIT_READ,
+    CLIENTS_READ,
+    KEYS_READ,
+    ORGANIZATIONS_READ,
+    SCOPES_READ,
+    SIGNING_KEYS_READ,
+    USAGE_READ,
+)
 from app.errors import Forbidden
 from app.web.dashboard import (
     activity,
@@ -24,7 +32,9 @@ from app.web.dashboard import (
     client_secrets,
     clients,
     errors,
+    limits,
     overview,
+    plans,
     presets,
     refusals,
     resources,
@@ -92,6 +102,21 @@ PAGES = (
         SETTINGS,
         SCOPES_READ,
         about="The APIs that tokens are meant for",
+    ),
+    Page(
+        limits.blueprint,
+        "Plan and limits",
+        SETTINGS,
+        USAGE_READ,
+        about="What your plan allows, how much of it is used, and the limits that hold",
+    ),
+    Page(
+        plans.blueprint,
+        "Plans",
+        INSTALLATION,
+        ORGANIZATIONS_READ,
+        is_for_operator=True,
+        about="How many keys organizations have, and how often they are taken",
     ),
     Page(
         signing_keys.blueprint,

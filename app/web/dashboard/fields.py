@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from wtforms import SelectMultipleField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
+
+from keyturn.limits.values import WINDOWS
 
 
 class Checkboxes(SelectMultipleField):
@@ -30,3 +33,23 @@ class Lines(TextAreaField):
 
     def _value(self) -> str:
         return "\n".join(self.data or ())
+
+
+class RateLimitLines(Lines):
+    """Limits as people write them, one a line."""
+
+    def __init__(self, label: str, **also: Any) -> None:
+        about = f"One a line: so many each {', '.join(WINDOWS)}, as 100/minute; or in a class of "
+        about += "routes alone, as 30/minute:booking. One class may have several windows."
+        also.setdefault("description", about)
+        also.setdefault("render_kw", {"rows": 4, "spellcheck": "false"})
+        super().__init__(label, **also)
+
+    def _value(self) -> str:
+        return "\n".join(one if isinstance(one, str) else written(one) for one in self.data or ())
+
+
+def written(limit: Mapping[str, Any]) -> str:
+    """A limit as it is kept, as people write it."""
+    route_class = f":{limit['class']}" if limit["class"] else ""
+    return f"{limit['limit']}/{limit['window']}{route_class}"
