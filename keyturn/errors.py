@@ -118,6 +118,8 @@ class CredentialRefused(KeyturnError):
     status: int = 401
     scope: str = ""
     retry_after: int | None = None
+    credential_id: str | None = None
+    """Whose credential it was, where it is good and was refused for a limit or a scope."""
     usages: tuple[Usage, ...] = ()
     # Whether another credential could help.
     _is_challenged: ClassVar[bool] = True

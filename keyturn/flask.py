@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
+from time import perf_counter
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, g, jsonify, request
@@ -122,20 +123,49 @@ def _admit(guard: Guard, route: Route, proxies: Proxies | None) -> None:
         response.headers.extend(limit_headers(usages))
         return response
 
+    seen = _seen_by(proxies)
+    by: list[Principal | CredentialRefused] = []
+    if guard.wants_served:
+        _tell_when_served(guard, by, seen["ip"])
     try:
         admission = guard.admit(
             request.headers.get("Authorization"),
             route,
             origin=request.headers.get("Origin"),
             url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
-            **_seen_by(proxies),
+            **seen,
             **_said_for_another(),
         )
     except CredentialRefused as refused:
         usages = refused.usages
+        by.append(refused)
         raise
     g.keyturn_principal, usages = admission
+    by.append(admission.principal)
     g.keyturn_guard = guard
+
+
+def _tell_when_served(
+    guard: Guard, by: list[Principal | CredentialRefused], ip: str | None
+) -> None:
+    """Once there is an answer: for the usage log."""
+    begun = perf_counter()
+
+    @after_this_request
+    def tell(response: Response) -> Response:
+        told: _Told | None = current_app.extensions.get(_TOLD)
+        for one in by:
+            guard.served(
+                one,
+                method=request.method,
+                route=request.url_rule.rule if request.url_rule is not None else "",
+                status=response.status_code,
+                seconds=perf_counter() - begun,
+                ip=ip,
+                user_agent=request.headers.get("User-Agent"),
+                request_id=told.request_id() if told is not None else None,
+            )
+        return response
 
 
 def _seen_by(proxies: Proxies | None) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import NamedTuple, Protocol, TypedDict, Unpack
+from typing import NamedTuple, Protocol, Required, TypedDict, Unpack
 
 from keyturn.async_bearer import AsyncVerifier
 from keyturn.bearer import Verifier
-from keyturn.errors import InsufficientScope
+from keyturn.errors import CredentialRefused, InsufficientScope, Reason
 from keyturn.limits.values import Usage
 from keyturn.principal import Principal
 from keyturn.requirements import Requirement
 from keyturn.restrictions import IPAddress
 from keyturn.routes import AUTHENTICATED, Route
-from keyturn.usage import LIMITED, REFUSED, SUCCESS, UsageReporter
+from keyturn.usage import LIMITED, REFUSED, SUCCESS, ServedRequest, UsageReporter
 
 
 class Limits(Protocol):
@@ -45,6 +45,18 @@ class Seen(TypedDict, total=False):
     is_secure: bool | None
     organization: str | None
     mode: str | None
+
+
+class Served(TypedDict, total=False):
+    """What is known of an answered request; see `keyturn.usage.ServedRequest`."""
+
+    method: Required[str]
+    route: Required[str]
+    status: Required[int]
+    seconds: float | None
+    ip: str | IPAddress | None
+    user_agent: str | None
+    request_id: str | None
 
 
 class Admission(NamedTuple):
@@ -84,6 +96,8 @@ class _Visit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if isinstance(error, CredentialRefused):
+            error.credential_id = self._principal.client_id
         if self._usage is not None and self._route.needs is not None:
             self._usage.note(
                 self._principal.client_id,
@@ -94,7 +108,37 @@ class _Visit:
             )
 
 
-class Guard:
+class _Door:
+    """What both guards share."""
+
+    _usage: UsageReporter | None
+
+    @property
+    def wants_served(self) -> bool:
+        """Whether anybody wants to know of single requests."""
+        return self._usage is not None and self._usage.wants_requests
+
+    def served(self, by: Principal | CredentialRefused, **request: Unpack[Served]) -> None:
+        """A request was answered: for the usage log, where the reporter keeps single requests.
+
+        `by`: who was admitted, or the refusal; one of whom nobody knows whose the credential is, is
+        nobody's request.
+        """
+        refused = by if isinstance(by, CredentialRefused) else None
+        credential_id = by.client_id if isinstance(by, Principal) else by.credential_id
+        if self._usage is None or credential_id is None:
+            return
+        outcome, reason = SUCCESS, None
+        if refused is not None:
+            reason = str(refused.reason)
+            outcome = LIMITED if refused.reason in _LIMITS else REFUSED
+        self._usage.served(credential_id, ServedRequest(**request, outcome=outcome, reason=reason))
+
+
+_LIMITS = (Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED)
+
+
+class Guard(_Door):
     """A verifier, and what else stands at the door of an API. Thread-safe; make one per process.
 
     >>> from keyturn import Guard, Route, Verifier, all_of
@@ -140,7 +184,7 @@ class Guard:
         self.verifier.close()
 
 
-class AsyncGuard:
+class AsyncGuard(_Door):
     """The same for asyncio; make one per process.
 
     >>> import asyncio

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import flask
 import pytest
 
 from keyturn import (
@@ -17,8 +18,9 @@ from keyturn import (
     all_of,
     any_of,
 )
+from keyturn.flask import register_refusals, require_scope
 from keyturn.limits.local import LocalLimits
-from keyturn.usage import UsageReporter
+from keyturn.usage import ServedRequest, UsageReporter
 from tests.support.installation import ROOT
 from tests.support.served import eventually, serving
 
@@ -184,8 +186,123 @@ def test_what_is_left_is_sent_at_the_end_and_once_after_a_fork(installation, ser
     assert counted(key.id) == {("both", "success"): 3}
 
 
+def log_of(installation, credential_id):
+    """The usage log of a credential, the oldest first."""
+    return installation.rows(
+        "SELECT * FROM request_records WHERE credential_id = :id ORDER BY id", id=credential_id
+    )
+
+
+@pytest.fixture
+def reporting(verifier):
+    """``reporting(share, …)``: a reporter of single requests, too."""
+    made = []
+
+    def make(share, **also):
+        made.append(UsageReporter(verifier, interval=NEVER, requests=share, **also))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.mark.row("S2-43")
+def test_single_requests_at_a_flask_app_are_in_the_log(installation, verifier, reporting):
+    usage = reporting(1.0)
+    key = installation.api_key(["bookings:read"])
+    app = flask.Flask(__name__)
+    register_refusals(app, request_id=lambda: "req-1")
+    guard = Guard(verifier, limits=LocalLimits("3/day"), usage=usage)
+
+    @app.get("/bookings/<int:number>")
+    @require_scope(guard, "bookings:read")
+    def booking(number):
+        flask.abort(404) if number == 404 else None
+        return "booked"
+
+    @app.post("/bookings")
+    @require_scope(guard, "bookings:create")
+    def book():
+        raise AssertionError
+
+    client = app.test_client()
+    headers = {"Authorization": f"Bearer {key.key}", "User-Agent": "curl/8"}
+    sent = [("GET", "/bookings/7?secret=x"), ("GET", "/bookings/404"), ("POST", "/bookings")] * 2
+    statuses = [
+        client.open(path, method=method, headers=headers).status_code for method, path in sent[:4]
+    ]
+    client.get("/bookings/7")  # nobody's: it is not in anybody's log
+    usage.flush()
+    found = log_of(installation, key.id)
+    assert [(one.method, one.route, one.status, one.outcome, one.reason) for one in found] == [
+        ("GET", "/bookings/<int:number>", 200, "success", None),
+        ("GET", "/bookings/<int:number>", 404, "success", None),
+        ("POST", "/bookings", 403, "refused", "insufficient_scope"),
+        ("GET", "/bookings/<int:number>", 429, "limited", "rate_limited"),
+    ]
+    assert statuses == [one.status for one in found]
+    assert {(one.ip, one.user_agent, one.request_id) for one in found} == {
+        ("127.0.0.1", "curl/8", "req-1")
+    }
+    assert all(one.latency_ms >= 0 for one in found)
+
+
+def test_by_default_no_single_request_is_reported(installation, reporting, usage):
+    key = installation.api_key()
+    for one in (usage, reporting(0.0)):
+        assert not one.wants_requests
+        one.served(key.id, ServedRequest("GET", "/", 200))
+        one.flush()
+    assert log_of(installation, key.id) == []
+
+
+def test_a_share_of_them(installation, reporting):
+    chances = iter([0.1, 0.9, 0.24, 0.25])
+    usage, key = reporting(0.25, chance=lambda: next(chances)), installation.api_key()
+    for number in range(4):
+        usage.served(key.id, ServedRequest("GET", f"/{number}", 200))
+    usage.flush()
+    assert [one.route for one in log_of(installation, key.id)] == ["/0", "/2"]
+
+
+def test_many_requests_make_many_reports_and_what_finds_no_room_is_told(
+    installation, reporting, caplog
+):
+    usage, key = reporting(1.0, room=120), installation.api_key()
+    for _ in range(130):
+        usage.served(key.id, ServedRequest("GET", "/", 200))
+    usage.flush()
+    assert len(log_of(installation, key.id)) == 120
+    assert "usage: 10 uses found no room" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("also", "seen"),
+    [
+        ({"method": "brew"}, {"method": "BREW"}),
+        ({"method": "M-SEARCH"}, {"method": "OTHER"}),
+        ({"route": "/" * 300}, {"route": "/" * 256}),
+        ({"user_agent": "a\x00b" + "é" * 300}, {"user_agent": "ab" + "é" * 254}),
+        ({"ip": "unix:"}, {"ip": None}),
+        ({"ip": "2001:0DB8::0001"}, {"ip": "2001:db8::1"}),
+        ({"seconds": -1.0}, {"latency_ms": 0}),
+        ({"request_id": "x" * 70}, {"request_id": "x" * 64}),
+    ],
+)
+def test_whatever_a_request_says_the_issuer_takes_it(installation, reporting, also, seen):
+    usage, key = reporting(1.0), installation.api_key()
+    usage.served(key.id, ServedRequest(**{"method": "GET", "route": "/", "status": 200, **also}))
+    usage.flush()
+    [found] = log_of(installation, key.id)
+    assert {name: getattr(found, name) for name in seen} == seen
+
+
 def test_what_cannot_be_set_up():
     with pytest.raises(ValueError, match="no client_id"):
         UsageReporter(Verifier("https://auth.example.com", API))
+    for share in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="share"):
+            UsageReporter(Verifier("https://auth.example.com", API, "c", "s"), requests=share)
     with pytest.raises(ValueError, match="route_class"):
         Route(all_of(), "No Class")
