@@ -92,6 +92,12 @@ class Forbidden(AdminError):
     code = "insufficient_scope"
 
 
+class SignInRefused(Forbidden):
+    """Nobody is signed in by this; the one answer for every cause."""
+
+    code = "sign_in_refused"
+
+
 class NotFound(AdminError):
     """No such object, or another organization's: the two cannot be told apart."""
 

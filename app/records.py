@@ -69,6 +69,8 @@ class Organization:
     """By the names of ``LABELS``, every one."""
     service_keys: str = DENY
     """Whether an API key may act for other organizations, as clients do: ``allow`` or ``deny``."""
+    requires_second_factor: bool = False
+    """Whether its users need a code beside their password."""
 
     @property
     def is_active(self) -> bool:

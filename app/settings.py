@@ -146,6 +146,22 @@ class Settings:
         "Failed authentications of one address, at the OAuth endpoints and below `/v1` together; "
         "what is proven from memory always passes.",
     )
+    sign_in_limit: Limit = _knob(
+        Limit(60, "minute"),
+        Limit.parse,
+        "Failed sign-ins of people from one address; of one account five a minute and 30 an hour, "
+        "whatever this says.",
+    )
+    session_idle: timedelta = _knob(
+        timedelta(minutes=30),
+        knobs.seconds(300, 86400),
+        "How long somebody stays signed in to the dashboard without using it, in seconds.",
+    )
+    session_ttl: timedelta = _knob(
+        timedelta(hours=12),
+        knobs.seconds(300, 2592000),
+        "How long somebody stays signed in to the dashboard at most, in seconds.",
+    )
     counters_file: str = _knob(
         "instance/counters", knobs.text, "Where the workers of one node count together."
     )

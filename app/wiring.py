@@ -11,11 +11,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
-from app.admin import submissions, usage_reports
+from app.admin import sessions, submissions, usage_reports
 from app.admin.desk import Desk
 from app.apikeys import exposure, schedule
 from app.background import Background
 from app.crypto.master_key import MasterKey, read_master_key
+from app.crypto.passwords import Passwords
+from app.crypto.sealing import Sealing
 from app.oauth import metadata as paths
 from app.oauth.acting import ActingForOthers
 from app.oauth.client_auth import ClientAuthentication, ClientAuthMethod
@@ -206,6 +208,7 @@ def wire(settings: Settings, engine: Any) -> Services:
         hourly=(
             lambda: schedule.keep_policies(store),
             lambda: keep_status_lists(store),
+            lambda: sessions.forget_ended(store, settings),
             lambda: usage_reports.forget(store, settings),
             lambda: submissions.forget(store),
         ),
@@ -219,6 +222,9 @@ def wire(settings: Settings, engine: Any) -> Services:
         keyring=keyring,
         checkpoints=checkpoints,
         journal=journal,
+        limiter=limiter,
+        passwords=Passwords(random_bytes),
+        sealing=Sealing(master_key, random_bytes),
         auth_methods=tuple(method.name for method in methods),
     )
     made = Services(

@@ -30,7 +30,7 @@ class Bootstrapped:
     organization_id: str
     user_id: str
     email: str
-    sign_in_secret: str = field(repr=False)
+    sign_in_link: str = field(repr=False)
     sign_in_expires_at: datetime
     client_id: str
     client_secret: str = field(repr=False)
@@ -73,14 +73,20 @@ def _first_start(desk: Desk) -> Bootstrapped:
         work.record("organization.created", "organization", row.id, name=NAME)
         work.changed("organization", row.id)
         administrator = users.new_user(
-            desk, work, row.id, email=ADMINISTRATOR, name="Administrator", role=OWNER
+            desk,
+            work,
+            row.id,
+            users.RESET_TTL,
+            email=ADMINISTRATOR,
+            name="Administrator",
+            role=OWNER,
         )
         client, secret = _first_client(desk, work, organization_id)
         return Bootstrapped(
             organization_id=row.id,
             user_id=administrator.user.id,
             email=ADMINISTRATOR,
-            sign_in_secret=administrator.secret,
+            sign_in_link=administrator.link,
             sign_in_expires_at=administrator.expires_at,
             client_id=client.client_id,
             client_secret=secret,

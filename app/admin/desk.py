@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.crypto.passwords import Passwords
+from app.crypto.sealing import Sealing
+from app.policy.limits import Limiter
 from app.ports import Clock, RandomBytes
 from app.settings import Settings
 from app.storage.directory import Directory
@@ -28,5 +31,8 @@ class Desk:
     keyring: Keyring
     checkpoints: Checkpoints
     journal: TokenJournal
+    limiter: Limiter
+    passwords: Passwords
+    sealing: Sealing
     auth_methods: tuple[str, ...] = SECRET_METHODS
     """Values of ``token_endpoint_auth_method`` that a client may have: those that are enabled."""

@@ -17,8 +17,8 @@ from app.admin.labels import SETTING as LABELS_SETTING
 from app.admin.labels import read_labels
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rate_limits import RateLimitInput, read_rate_limits
-from app.admin.rights import require_operator, require_organization
-from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
+from app.admin.rights import reach, require, require_operator, require_organization
+from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE, USERS_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import new_id
 from app.key_templates import secret_template
@@ -26,6 +26,7 @@ from app.records import ACTIVE, LABELS, SUSPENDED, Actor
 from app.settings import Settings
 from app.storage import organizations, plans
 from app.storage.models import OrganizationRow
+from app.storage.organizations import SECOND_FACTOR
 from app.storage.store import Transaction
 from keyturn import profiles as presentation
 
@@ -51,6 +52,8 @@ class NewOrganization:
     """The environment variable that a new key is shown with; None: made of the name."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """What the dashboard calls its pages, where otherwise than by default."""
+    require_second_factor: bool = False
+    """Whether its users need a code beside their password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class OrganizationChanges:
     rate_limits: Sequence[RateLimitInput] | Unset = UNSET
     key_variable: str | Unset | None = UNSET
     labels: Mapping[str, str] | Unset = UNSET
+    require_second_factor: bool | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class OrganizationView:
     key_variable: str
     labels: Mapping[str, str]
     """By the names of ``LABELS``, every one."""
+    require_second_factor: bool
     rate_limits: tuple[Mapping[str, Any], ...]
     created_at: datetime
     updated_at: datetime
@@ -105,7 +110,14 @@ def create(desk: Desk, actor: Actor, new: NewOrganization) -> OrganizationView:
             plan_id=new.plan_id,
             key_template=read_departures(desk.settings, environments, new.key_template),
             profile=fields.one_of(new.profile, PROFILES, "profile"),
-            settings=_settings({}, {KEY_VARIABLE: new.key_variable, LABELS_SETTING: new.labels}),
+            settings=_settings(
+                {},
+                {
+                    KEY_VARIABLE: new.key_variable,
+                    LABELS_SETTING: new.labels,
+                    SECOND_FACTOR: new.require_second_factor,
+                },
+            ),
             rate_limits=read_rate_limits(new.rate_limits),
         )
         work.record(
@@ -193,8 +205,15 @@ def find(desk: Desk, actor: Actor, name: str) -> OrganizationView:
 def update(
     desk: Desk, actor: Actor, organization_id: str, changes: OrganizationChanges
 ) -> OrganizationView:
-    """Change, suspend or resume an organization. Raises Forbidden, Invalid, NotFound, Conflict."""
-    require_operator(actor, ORGANIZATIONS_WRITE)
+    """Change, suspend or resume an organization. Raises Forbidden, Invalid, NotFound, Conflict.
+
+    Whoever looks after its people may ask them for a second factor.
+    """
+    if set(named(changes)) == {SECOND_FACTOR}:
+        require(actor, USERS_WRITE)
+        organization_id = reach(actor, organization_id, write=True)
+    else:
+        require_operator(actor, ORGANIZATIONS_WRITE)
     with desk.store.transaction(actor) as work:
         row = rows.organization_row(work, organization_id, "update")
         values = _checked(desk.settings, work, row, named(changes))
@@ -252,6 +271,7 @@ def _checked(
 _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     KEY_VARIABLE: read_variable,
     LABELS_SETTING: read_labels,
+    SECOND_FACTOR: bool,
 }
 
 
@@ -292,4 +312,5 @@ def _view(row: OrganizationRow) -> OrganizationView:
         key_template=dict(row.key_template),
         key_variable=key_variable(row),
         labels={**LABELS, **row.settings.get(LABELS_SETTING, {})},
+        require_second_factor=bool(row.settings.get(SECOND_FACTOR)),
     )

@@ -38,3 +38,10 @@ ROLES: Mapping[str, Grant] = {
     "auditor": Grant.of(_AUDITING),
 }
 """By name, the mightiest first."""
+
+ABOUT: Mapping[str, str] = {
+    OWNER: "everything, people and the installation included",
+    "admin": "everything but what only owners hold: may look after people below them",
+    "developer": "clients and API keys; sees scopes, usage and activity",
+    "auditor": "sees everything, changes nothing",
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.admin import codes
 from app.admin.desk import Desk
 from app.admin.rights import require_operator
 from app.builtin import SIGNING_KEYS_READ, SIGNING_KEYS_WRITE
@@ -68,12 +69,14 @@ def retire(desk: Desk, actor: Actor, kid: str, *, reason: str = "by_hand") -> Si
 
 
 def reseal(desk: Desk, actor: Actor) -> int:
-    """Encrypt the private keys under the first of two master keys; answers how many there are.
+    """Encrypt the private keys under the first of two master keys, and what else is sealed; answers
+    how many keys there are.
 
     Raises Forbidden, StartRefused, and Conflict when somebody else rotates at the same time.
     """
     require_operator(actor, SIGNING_KEYS_WRITE)
     with desk.store.transaction(actor) as work:
+        codes.reseal(desk, work)
         return desk.keyring.reseal(work)
 
 

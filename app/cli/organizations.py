@@ -81,6 +81,7 @@ LABELED = f"The dashboard's word for one of {', '.join(LABELS)}; repeatable."
 @click.option("--rate-limit", multiple=True, metavar="LIMIT", help=DEFAULTS)
 @click.option("--key-variable", help="Where its keys are kept. Default: made of its name.")
 @click.option("--label", multiple=True, type=LABEL, help=LABELED)
+@click.option("--require-second-factor", is_flag=True, help="Its users need a code to sign in.")
 @as_json
 def create(
     name: str,
@@ -91,6 +92,7 @@ def create(
     rate_limit: tuple[str, ...],
     key_variable: str | None,
     label: tuple[tuple[str, str], ...],
+    require_second_factor: bool,
     json_wanted: bool,
 ) -> None:
     """Register an organization."""
@@ -104,6 +106,7 @@ def create(
         rate_limits=rate_limit,
         key_variable=key_variable,
         labels=dict(label),
+        require_second_factor=require_second_factor,
     )
     print_one(organizations.create(at.desk, at.actor, new), json_wanted)
 
@@ -143,6 +146,11 @@ def show(organization: str, json_wanted: bool) -> None:
 @click.option("--key-variable", help="The environment variable that its new keys are shown with.")
 @click.option("--label", multiple=True, type=LABEL, help=f"{LABELED} All from now on.")
 @click.option("--no-label", is_flag=True, help="Words as by default.")
+@click.option(
+    "--require-second-factor/--no-require-second-factor",
+    default=None,
+    help="Whether its users need a code to sign in.",
+)
 @as_json
 def update(
     organization: str,
@@ -158,6 +166,7 @@ def update(
     key_variable: str | None,
     label: tuple[tuple[str, str], ...],
     no_label: bool,
+    require_second_factor: bool | None,
     json_wanted: bool,
 ) -> None:
     """Change what is named; the rest stays. By id or name."""
@@ -172,6 +181,7 @@ def update(
         rate_limits=replaced(rate_limit, no_rate_limit),
         key_variable=given(key_variable),
         labels={} if no_label else dict(label) or UNSET,
+        require_second_factor=given(require_second_factor),
     )
     if changes == OrganizationChanges():
         raise click.UsageError("name something to change")

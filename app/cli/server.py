@@ -147,11 +147,6 @@ def _prepare(found: Services) -> Bootstrapped | None:
     return made
 
 
-def _sign_in_link(found: Services, made: Bootstrapped) -> str:
-    # Behind the `#`, so that it is sent to no server, written into no log and no Referer.
-    return f"{found.settings.issuer}/dashboard/sign-in#{made.sign_in_secret}"
-
-
 def _token_request(found: Services, made: Bootstrapped) -> str:
     return (
         f"curl -u {made.client_id}:{made.client_secret} \\\n"
@@ -163,7 +158,7 @@ def _as_dict(found: Services, made: Bootstrapped) -> dict[str, str]:
     return {
         "organization_id": made.organization_id,
         "email": made.email,
-        "sign_in_link": _sign_in_link(found, made),
+        "sign_in_link": made.sign_in_link,
         "client_id": made.client_id,
         "client_secret": made.client_secret,
         "scope": made.scope,
@@ -176,7 +171,7 @@ def _welcome(found: Services, made: Bootstrapped) -> str:
 Keyturn is set up. Both secrets below are shown once and kept as hashes only.
 
   Dashboard, one sign-in for {made.email} until {made.sign_in_expires_at:%H:%M} UTC:
-    {_sign_in_link(found, made)}
+    {made.sign_in_link}
 
   A first token (this client may read the administration, and change nothing):
     {_token_request(found, made)}

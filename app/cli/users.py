@@ -8,6 +8,7 @@ from flask import Flask
 from app.admin import users
 from app.admin.roles import ROLES
 from app.admin.users import NewUser, SignIn, UserChanges
+from app.apikeys import leavers
 from app.cli.terminal import (
     Group,
     Installation,
@@ -37,7 +38,7 @@ def register(app: Flask) -> None:
 @org
 @as_json
 def create(email: str, name: str, role: str, org: str | None, json_wanted: bool) -> None:
-    """Invite somebody: prints a secret that signs them in once, within the hour."""
+    """Invite somebody: prints a link that signs them in once, within a day."""
     at = Installation()
     new = NewUser(email=email, name=name, role=role, organization_id=at.organization(org))
     _print(users.create(at.desk, at.actor, new), json_wanted)
@@ -97,7 +98,7 @@ def disable(user_id: str, org: str | None, json_wanted: bool) -> None:
 @org
 @as_json
 def enable(user_id: str, org: str | None, json_wanted: bool) -> None:
-    """Let them sign in again, by `flask user reset`."""
+    """Let them sign in again."""
     _change(user_id, UserChanges(status=ACTIVE), org, json_wanted)
 
 
@@ -112,14 +113,54 @@ def remove(user_id: str, org: str | None) -> None:
 
 @group.command("reset")
 @click.argument("user_id")
+@click.option("--second-factor", is_flag=True, help="Forget that, too: they have lost it.")
 @org
 @as_json
-def reset(user_id: str, org: str | None, json_wanted: bool) -> None:
-    """Forget their password: prints a secret that signs them in once, within the hour."""
+def reset(user_id: str, second_factor: bool, org: str | None, json_wanted: bool) -> None:
+    """Forget their password: prints a link that signs them in once, within the hour."""
     at = Installation()
-    _print(
-        users.reset(at.desk, at.actor, user_id, organization_id=at.organization(org)), json_wanted
+    organization_id = at.organization(org)
+    made = users.reset(
+        at.desk, at.actor, user_id, second_factor=second_factor, organization_id=organization_id
     )
+    _print(made, json_wanted)
+
+
+@group.command("sign-out")
+@click.argument("user_id")
+@org
+@as_json
+def sign_out(user_id: str, org: str | None, json_wanted: bool) -> None:
+    """End every session of theirs."""
+    at = Installation()
+    ended = users.sign_out(at.desk, at.actor, user_id, organization_id=at.organization(org))
+    print_one({"ended": ended}, json_wanted)
+
+
+@group.command("credentials")
+@click.argument("user_id")
+@org
+@as_json
+def credentials(user_id: str, org: str | None, json_wanted: bool) -> None:
+    """What they made and so have seen, and is good for something; also when they are removed."""
+    at = Installation()
+    found = leavers.held(at.desk, at.actor, user_id, organization_id=at.organization(org))
+    print_one(found, json_wanted)
+
+
+@group.command("revoke-credentials")
+@click.argument("user_id")
+@click.option("--reason", default="employee_left", show_default=True, help="For the activity log.")
+@org
+@as_json
+def revoke_credentials(user_id: str, reason: str, org: str | None, json_wanted: bool) -> None:
+    """End every API key and client secret that they made, now and for ever."""
+    at = Installation()
+    organization_id = at.organization(org)
+    ended = leavers.revoke_all(
+        at.desk, at.actor, user_id, reason=reason, organization_id=organization_id
+    )
+    print_one(ended, json_wanted)
 
 
 def _change(user_id: str, changes: UserChanges, org: str | None, json_wanted: bool) -> None:
@@ -133,6 +174,7 @@ def _print(signing_in: SignIn, json_wanted: bool) -> None:
         signing_in.user,
         json_wanted,
         sign_in_secret=signing_in.secret,
+        sign_in_link=signing_in.link,
         sign_in_expires_at=signing_in.expires_at,
     )
     say_once(json_wanted)

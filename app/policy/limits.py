@@ -139,6 +139,10 @@ class Limiter:
         self.within += bool(taken)
         return tuple(taken)
 
+    def give_back(self, allowed: Allowance) -> None:
+        """Undo one that was taken, of every limit."""
+        self._give_back(allowed.name, allowed.limits, 1)
+
     def left(self, allowed: Allowance) -> tuple[Usage, ...]:
         """How the limits stand; nothing is used by asking."""
         return tuple(self._use(allowed.name, limit, 0) for limit in allowed.limits)

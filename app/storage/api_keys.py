@@ -142,10 +142,10 @@ def claim_succession(
 
 
 def seen_by(
-    session: Session, organization_id: str, person: str, now: datetime
+    session: Session, organization_id: str, person: str, now: datetime, *, lock: bool = False
 ) -> Sequence[ApiKeyRow]:
     """Keys that can still be used, or enabled, and that this person made: as they are shown once,
-    whoever made a key or its successor is all who have seen it. Locked, in one order.
+    whoever made a key or its successor is all who have seen it. In one order.
     """
     event = AuditEventRow
     made = select(event.target_id).where(
@@ -161,9 +161,8 @@ def seen_by(
             or_(_has_status(ACTIVE, now), _has_status(DISABLED, now)),
         )
         .order_by(ApiKeyRow.id)
-        .with_for_update()
     )
-    return session.scalars(statement).all()
+    return session.scalars(statement.with_for_update() if lock else statement).all()
 
 
 def over(session: Session, now: datetime, limit: int) -> Sequence[ApiKeyRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from app.records import ACTIVE
@@ -82,11 +82,7 @@ def secrets(session: Session, client_id: str) -> Sequence[ClientSecretRow]:
 def usable_secrets(session: Session, client_id: str, now: datetime) -> Sequence[ClientSecretRow]:
     """The secrets this client can authenticate with now."""
     return session.scalars(
-        select(ClientSecretRow).where(
-            ClientSecretRow.client_id == client_id,
-            ClientSecretRow.revoked_at.is_(None),
-            or_(ClientSecretRow.expires_at.is_(None), ClientSecretRow.expires_at > now),
-        )
+        select(ClientSecretRow).where(ClientSecretRow.client_id == client_id, *_usable(now))
     ).all()
 
 
@@ -98,3 +94,28 @@ def with_jwks_uri(session: Session, limit: int) -> list[tuple[str, str]]:
     )
     found = session.execute(statement.order_by(row.client_id.desc()).limit(limit))
     return [(client_id, uri) for client_id, uri in found if uri is not None]
+
+
+def secrets_by(
+    session: Session, organization_id: str, person: str, now: datetime, *, lock: bool = False
+) -> list[tuple[ClientRow, ClientSecretRow]]:
+    """The usable secrets of this organization's clients that this person made, in one order."""
+    statement = (
+        select(ClientRow, ClientSecretRow)
+        .join(ClientSecretRow, ClientSecretRow.client_id == ClientRow.client_id)
+        .where(
+            ClientRow.organization_id == organization_id,
+            ClientSecretRow.created_by == person,
+            *_usable(now),
+        )
+        .order_by(ClientRow.client_id, ClientSecretRow.id)
+    )
+    locked = statement.with_for_update(key_share=True) if lock else statement
+    return [(client, secret) for client, secret in session.execute(locked)]
+
+
+def _usable(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        ClientSecretRow.revoked_at.is_(None),
+        or_(ClientSecretRow.expires_at.is_(None), ClientSecretRow.expires_at > now),
+    )

@@ -15,6 +15,9 @@ from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, R
 from keyturn.limits.values import RateLimits
 from keyturn.scope import Catalogue, Declared, Grant
 
+SECOND_FACTOR = "require_second_factor"
+"""The name of that setting."""
+
 Lock = Literal["share", "update"]
 """``share``: what it declares stays as it is; ``update``: nobody else changes or counts beside us.
 Neither stops a foreign key check. SQLite needs neither: its write transactions are alone."""
@@ -143,4 +146,5 @@ def assembled(
         browser_origin=(row.key_policy or {}).get("browser_origin") or ALLOW,
         service_keys=(row.key_policy or {}).get("service_keys") or DENY,
         labels={**LABELS, **row.settings.get("labels", {})},
+        requires_second_factor=bool(row.settings.get(SECOND_FACTOR)),
     )

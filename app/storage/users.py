@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.storage.audit import happened
 from app.storage.models import UserRow
 
 
@@ -18,15 +21,36 @@ def get(
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
+def is_or_was(session: Session, organization_id: str, user_id: str) -> bool:
+    """Whether this is a user here, or one who was removed."""
+    return get(session, organization_id, user_id) is not None or happened(
+        session, organization_id, "user.removed", user_id
+    )
+
+
 def by_sign_in(session: Session, digest: bytes, *, lock: bool = False) -> UserRow | None:
-    """Whose link or session secret has this SHA-256."""
+    """Whose sign-in link has a secret with this SHA-256."""
     statement = select(UserRow).where(UserRow.sign_in_digest == digest)
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
-def email_taken(session: Session, email: str) -> bool:
-    """Whether anybody signs in with this address: addresses are unique in the installation."""
-    return session.scalar(select(UserRow.id).where(UserRow.email == email)) is not None
+def by_email(session: Session, email: str) -> UserRow | None:
+    """Who signs in with this address: addresses are unique in the installation."""
+    return session.scalar(select(UserRow).where(UserRow.email == email))
+
+
+def of_role(session: Session, organization_id: str, role: str, status: str) -> Sequence[str]:
+    """Ids of its users of this role and status."""
+    statement = select(UserRow.id).where(
+        UserRow.organization_id == organization_id, UserRow.role == role, UserRow.status == status
+    )
+    return session.scalars(statement).all()
+
+
+def with_second_factor(session: Session) -> Sequence[UserRow]:
+    """Whoever has a secret of an authenticator app, in every organization; locked."""
+    statement = select(UserRow).where(UserRow.totp_secret.is_not(None)).order_by(UserRow.id)
+    return session.scalars(statement.with_for_update()).all()
 
 
 def page(

@@ -85,6 +85,23 @@ class TokenJournal:
             reason=error.detail if client and _WORD.fullmatch(error.detail) else error.code,
         )
 
+    def sign_in_failed(
+        self, user_id: str | None, organization_id: str | None, reason: str, origin: Origin
+    ) -> None:
+        """Somebody could not prove to be who they said. Nothing that was typed is written down:
+        people type passwords where addresses belong."""
+        self._append(
+            "user.sign_in_failed",
+            "user" if user_id else "anonymous",
+            user_id,
+            organization_id,
+            origin,
+            outcome=REFUSED,
+            reason=reason,
+            target_type="user" if user_id else None,
+            target_id=user_id,
+        )
+
     def key_used(
         self, key: ApiKey, asker: Asker, origin: Origin, details: Mapping[str, str] = NOTHING
     ) -> None:

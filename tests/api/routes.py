@@ -12,6 +12,8 @@ class Route(NamedTuple):
     status: int
     body: dict[str, Any] | None = None
     operator_only: bool = False
+    also: str | None = None
+    """Another scope that it needs."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -101,6 +103,16 @@ ROUTES = [
     Route("PATCH", "/users/{user_id}", USERS_WRITE, 200, {"name": "other"}),
     Route("DELETE", "/users/{user_id}", USERS_WRITE, 204),
     Route("POST", "/users/{user_id}/reset", USERS_WRITE, 200),
+    Route("DELETE", "/users/{user_id}/sessions", USERS_WRITE, 200),
+    Route("GET", "/users/{user_id}/credentials", KEYS_READ, 200, also=CLIENTS_READ),
+    Route(
+        "POST",
+        "/users/{user_id}/credentials/revoke",
+        KEYS_WRITE,
+        200,
+        {"reason": "employee_left"},
+        also=CLIENTS_WRITE,
+    ),
     Route("GET", "/activity", "keyturn:audit:read", 200),
     Route("GET", "/usage", "keyturn:usage:read", 200),
     Route("GET", "/usage/networks", "keyturn:usage:read", 200),

@@ -218,6 +218,8 @@ def test_a_built_in_scope_is_shown_and_stays(operator):
 def test_nobody_changes_a_mightier_user(operator, installation, api):
     new = {"email": "owner@mightier.example", "role": "owner"}
     url = f"/v1/users/{operator.admin.post('/v1/users', json=new).json()['id']}"
+    assert operator.admin.patch(url, json={"role": "auditor"}).status_code == 409  # the last owner
+    operator.admin.post("/v1/users", json={"email": "second@mightier.example", "role": "owner"})
     writer = api(installation.api_key(["keyturn:users:read", "keyturn:users:write"]).key)
     for change in ({"status": "disabled"}, {"role": "auditor"}, {"name": "x"}):
         assert writer.patch(url, json=change).status_code == 403

@@ -36,7 +36,7 @@ def test_the_table_is_complete(description):
 @ALL
 def test_the_description_names_the_scope(route, description, things, operator):
     url = route.url(things(operator.organization_id))
-    needed = [route.scope] if route.scope else []
+    needed = [scope for scope in (route.scope, route.also) if scope]
     assert description.operation(route.method, url)["security"] == [
         {"bearer": needed},
         {"oauth2": needed},

@@ -4,9 +4,8 @@ from functools import partial
 
 import pytest
 
-from app.admin import sessions, users
-from app.records import Origin
 from tests.support import browser as support
+from tests.support import people
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +31,14 @@ def sign_in(installation, server):
     arguments of ``NewUser`` describe."""
 
     def begin(page, **also):
-        email = f"{installation._name('user').replace(' ', '-')}@example.com"
-        new = users.NewUser(**{"email": email, "role": "owner", "name": "Ada Okafor", **also})
-        made = users.create(installation.desk, installation.operator, new)
-        begun = sessions.sign_in(installation.desk, made.secret, Origin("req_browser"))
+        person = people.signed_in(installation, **also)
         page.context.add_cookies(
-            [{"name": "keyturn_session", "value": begun.secret, "url": f"{server.url}/dashboard"}]
+            [
+                {"name": name, "value": value, "url": f"{server.url}/dashboard"}
+                for name, value in person.cookies.items()
+            ]
         )
-        return made.user
+        return person.user
 
     return begin
 

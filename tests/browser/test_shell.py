@@ -4,6 +4,7 @@ import pytest
 
 from app.admin import users
 from tests.support.browser import NARROW, severe_findings
+from tests.support.people import PASSWORD
 
 THEMES = ("light", "dark")
 
@@ -16,7 +17,9 @@ def test_a_link_signs_in_and_leads_back_to_where_one_was(page, installation):
     page.goto(f"{page.url}#{made.secret}")
     page.reload()
     assert made.secret not in page.url
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Save and go on").click()
     page.wait_for_url("**/dashboard/?from=a-bookmark")
     page.get_by_text("linked@example.com").click()
     page.get_by_role("button", name="Sign out").click()

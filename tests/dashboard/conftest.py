@@ -3,8 +3,7 @@ them."""
 
 import pytest
 
-from app.admin import sessions, users
-from app.records import Origin
+from tests.support import people
 from tests.support.pages import Site
 
 
@@ -15,13 +14,18 @@ def site(installation):
     opened = []
 
     def begin(**also):
-        email = f"{installation._name('user').replace(' ', '-')}@example.com"
-        new = users.NewUser(**{"email": email, "role": "owner", **also})
-        made = users.create(installation.desk, installation.operator, new)
-        begun = sessions.sign_in(installation.desk, made.secret, Origin("req_tests"))
-        opened.append(Site(installation, begun.secret, made.user))
+        person = people.signed_in(installation, **also)
+        opened.append(Site(installation, person.opened.secret, person.user))
         return opened[-1]
 
     yield begin
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def stranger(installation):
+    """A browser of somebody who is not signed in."""
+    opened = Site(installation)
+    yield opened
+    opened.close()

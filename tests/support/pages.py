@@ -65,7 +65,7 @@ def form_of(page: httpx.Response, action: str = "") -> dict[str, Any]:
 class Site:
     """Somebody's browser."""
 
-    def __init__(self, installation: Any, session: str, user: Any) -> None:
+    def __init__(self, installation: Any, session: str | None = None, user: Any = None) -> None:
         self.installation, self.user = installation, user
         self.issuer = issuer = installation.services.settings.issuer
         self.http = httpx.Client(
@@ -73,7 +73,8 @@ class Site:
             base_url=f"{issuer}/dashboard",
             headers={"Origin": issuer},
         )
-        self.http.cookies.set(COOKIE, session, path="/dashboard")
+        if session is not None:
+            self.http.cookies.set(COOKIE, session, path="/dashboard")
 
     def close(self) -> None:
         self.http.close()

@@ -13,9 +13,10 @@ from app.storage.models.ledger import (
     RevokedTokenRow,
     SubmissionRow,
 )
+from app.storage.models.people import SessionRow, UserRow
 from app.storage.models.signing import SigningKeyRow
 from app.storage.models.statuses import StatusEntryRow, StatusListRow
-from app.storage.models.tenants import OrganizationRow, PlanRow, UserRow
+from app.storage.models.tenants import OrganizationRow, PlanRow
 from app.storage.models.usage import (
     RequestRecordRow,
     UsageCountRow,
@@ -42,6 +43,7 @@ __all__ = [
     "ResourceRow",
     "RevokedTokenRow",
     "ScopeRow",
+    "SessionRow",
     "SigningKeyRow",
     "StatusEntryRow",
     "StatusListRow",

@@ -52,7 +52,7 @@ class ClientSecretRow(Base):
     last_four: Mapped[str] = mapped_column(String(4))
     note: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
-    created_by: Mapped[str | None] = mapped_column(String(64))
+    created_by: Mapped[str | None] = mapped_column(String(64), index=True)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]

@@ -1,11 +1,11 @@
-"""Organizations, the plans they are on, and the people who administer them."""
+"""Organizations, and the plans they are on."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
@@ -56,26 +56,5 @@ class OrganizationRow(Base):
     """By class of routes, where neither key nor plan says anything."""
     key_policy: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """What it asks of its API keys, in days; None: nothing."""
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-
-
-class UserRow(Base):
-    """A person who administers an organization."""
-
-    __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("email"),)
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), index=True)
-    email: Mapped[str] = mapped_column(String(254))
-    name: Mapped[str] = mapped_column(String(100))
-    role: Mapped[str] = mapped_column(String(16))
-    status: Mapped[str] = mapped_column(String(16))
-    password_hash: Mapped[str | None] = mapped_column(Text)
-    sign_in_digest: Mapped[bytes | None]
-    """SHA-256 of the one-time sign-in link's secret."""
-    sign_in_expires_at: Mapped[datetime | None]
-    last_sign_in_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -46,6 +46,10 @@ Variable = Annotated[
 ]
 Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
 
+SecondFactor = Annotated[
+    bool, Field(description="Whether its users need a code beside their password.")
+]
+
 _DEFAULTS = "What holds in a class of routes where neither key nor plan says anything."
 _ALPHABET = f"Its characters, or one of {', '.join(f'`{one}`' for one in ALPHABETS)}."
 
@@ -103,6 +107,7 @@ class NewOrganization(Body):
     profile: Choice = unnamed()
     key_variable: Variable | None = None
     labels: Labels = unnamed()
+    require_second_factor: SecondFactor = False
     rate_limits: RateLimits = Field([], description=_DEFAULTS)
 
 
@@ -119,6 +124,7 @@ class OrganizationChanges(Body):
     profile: Choice = unnamed()
     key_variable: Variable | None = unnamed()
     labels: Labels = unnamed()
+    require_second_factor: SecondFactor = unnamed()
     rate_limits: RateLimits = unnamed()
 
 
@@ -138,6 +144,7 @@ class Organization(Answer):
     profile: str
     key_variable: str
     labels: ShownLabels
+    require_second_factor: bool
     rate_limits: list[ShownRateLimit]
     created_at: Instant
     updated_at: Instant

@@ -22,23 +22,28 @@ from app.builtin import (
     SCOPES_READ,
     SIGNING_KEYS_READ,
     USAGE_READ,
+    USERS_READ,
 )
 from app.errors import Forbidden
 from app.web.dashboard import (
+    account,
     activity,
     api_key_ends,
     api_keys,
     appearance,
     client_secrets,
     clients,
+    cookies,
     errors,
     limits,
     overview,
+    people,
     plans,
     presets,
     refusals,
     resources,
     scopes,
+    second_factor,
     settings,
     sign_in,
     signed_in,
@@ -126,11 +131,12 @@ PAGES = (
         is_for_operator=True,
         about="The keys that sign tokens",
     ),
+    Page(people.blueprint, "People", SETTINGS, USERS_READ, about="Who may sign in, and as what"),
 )
 """Every area, in the order of the navigation."""
 
-BESIDE = (settings.blueprint,)
-"""Pages that the navigation reaches by a heading."""
+BESIDE = (settings.blueprint, account.blueprint, second_factor.blueprint)
+"""Pages that are reached by a heading of the navigation, or by one's own menu."""
 
 OPEN = (sign_in.blueprint, appearance.blueprint)
 """What can be reached without being signed in."""
@@ -146,13 +152,13 @@ csrf = CSRFProtect()
 
 def mount(app: Flask) -> None:
     """Everything below ``/dashboard``; nothing here touches any other path."""
-    issuer = services(app).settings.issuer
+    known = services(app).settings
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
-        SESSION_COOKIE_NAME="keyturn_forms",
-        SESSION_COOKIE_PATH=PATH,
-        SESSION_COOKIE_SAMESITE="Strict",
-        SESSION_COOKIE_SECURE=issuer.startswith("https:"),
+        SESSION_COOKIE_NAME=cookies.name(known, cookies.FORMS),
+        SESSION_COOKIE_PATH=cookies.path(known),
+        SESSION_COOKIE_SAMESITE=cookies.SAME_SITE,
+        SESSION_COOKIE_SECURE=cookies.is_secure(known),
         # A form is good as long as its session; another site's is seen by its origin, TLS or not.
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,

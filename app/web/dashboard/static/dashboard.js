@@ -6,6 +6,9 @@ for (const form of document.querySelectorAll("form[data-fragment]")) {
   if (secret) {
     window.history.replaceState(null, "", window.location.pathname + window.location.search);
     form.elements[form.dataset.fragment].value = secret;
+    form.closest("details").open = true;
+    document.body.dataset.link = "given";  // nothing else on the page is needed
+    form.querySelector("button").focus();
   }
 }
 

@@ -1,0 +1,182 @@
+"""The people of an organization: invited, given a role, kept out, and what they leave behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import RadioField, SelectField, StringField
+from wtforms.validators import InputRequired
+
+from app.admin import organizations, users
+from app.admin.fields import MAX_EMAIL, MAX_NAME
+from app.admin.organizations import OrganizationChanges
+from app.admin.roles import ABOUT, ROLES
+from app.admin.users import NewUser, SignIn, UserChanges
+from app.apikeys import leavers
+from app.apikeys.endings import REASONS
+from app.builtin import CLIENTS_READ, KEYS_READ, USERS_WRITE
+from app.records import ACTIVE, DISABLED
+from app.web.dashboard.shell import OnceForm, attempt, make, page
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization, user
+
+blueprint = Blueprint("people", __name__)
+
+_ROLES = [(name, f"{name.capitalize()} – {ABOUT[name]}") for name in ROLES]
+
+
+class InvitationForm(OnceForm):
+    """Somebody new, who signs in first by a link."""
+
+    email = StringField(
+        "E-mail address",
+        [InputRequired()],
+        description="They sign in by it; it belongs to one person for good.",
+        render_kw={"type": "email", "maxlength": MAX_EMAIL, "autocomplete": "off"},
+    )
+    name = StringField("Name", render_kw={"maxlength": MAX_NAME, "autocomplete": "off"})
+    role = RadioField("Role", [InputRequired()], choices=_ROLES, default="developer")
+
+
+class RoleForm(FlaskForm):
+    """Another role; whoever gets one signs in anew."""
+
+    role = RadioField("Role", [InputRequired()], choices=_ROLES)
+
+
+class LeaverForm(FlaskForm):
+    """Why somebody's credentials end."""
+
+    reason = SelectField(
+        "Reason",
+        choices=[(one, one.replace("_", " ").capitalize()) for one in REASONS],
+        default="employee_left",
+    )
+
+
+@blueprint.get("/people")
+def index() -> Any:
+    return page(
+        "people",
+        people=users.list_page(desk(), actor(), cursor=request.args.get("cursor") or None),
+        may_write=USERS_WRITE in actor().scopes,
+        asks=organization().requires_second_factor,
+    )
+
+
+@blueprint.route("/people/new", methods=("GET", "POST"))
+@confirmed
+def new() -> Any:
+    form = InvitationForm()
+
+    def invite(acting: Any) -> SignIn:
+        said = NewUser(
+            email=form.email.data or "", role=form.role.data, name=(form.name.data or "").strip()
+        )
+        return users.create(desk(), acting, said)
+
+    made = make(form, invite, leads_to=_person)
+    if made is None:
+        return page("people_new", form)
+    return _link(made, "Invitation")
+
+
+@blueprint.get("/people/<user_id>")
+def person(user_id: str) -> Any:
+    found = users.show(desk(), actor(), user_id)
+    return page(
+        "people_person",
+        RoleForm(role=found.role),
+        person=found,
+        is_self=found.id == user().id,
+        may_write=USERS_WRITE in actor().scopes,
+        sees_held={KEYS_READ, CLIENTS_READ} <= actor().scopes.tokens,
+    )
+
+
+@blueprint.post("/people/<user_id>/role")
+@confirmed
+def role(user_id: str) -> Any:
+    form = RoleForm()
+    changes = UserChanges(role=form.role.data or "")
+    if attempt(form, lambda: users.update(desk(), actor(), user_id, changes)) is None:
+        return page("people_role", form, person=users.show(desk(), actor(), user_id))
+    flash("The role was changed. They sign in anew.")
+    return redirect(_person(user_id), 303)
+
+
+@blueprint.post("/people/<user_id>/disable")
+@confirmed
+def disable(user_id: str) -> Response:
+    users.update(desk(), actor(), user_id, UserChanges(status=DISABLED))
+    flash("They are signed out, and kept out until you enable them.")
+    return redirect(_person(user_id), 303)
+
+
+@blueprint.post("/people/<user_id>/enable")
+@confirmed
+def enable(user_id: str) -> Response:
+    users.update(desk(), actor(), user_id, UserChanges(status=ACTIVE))
+    flash("They can sign in again.")
+    return redirect(_person(user_id), 303)
+
+
+@blueprint.post("/people/<user_id>/sign-out")
+@confirmed
+def sign_out(user_id: str) -> Response:
+    users.sign_out(desk(), actor(), user_id)
+    flash("They are signed out everywhere.")
+    return redirect(_person(user_id), 303)
+
+
+@blueprint.post("/people/<user_id>/reset")
+@confirmed
+def reset(user_id: str) -> Any:
+    whole = request.form.get("second_factor") == "yes"
+    return _link(users.reset(desk(), actor(), user_id, second_factor=whole), "New sign-in link")
+
+
+@blueprint.post("/people/<user_id>/remove")
+@confirmed
+def remove(user_id: str) -> Response:
+    """What they made stays, until it is ended on the page that this leads to."""
+    users.remove(desk(), actor(), user_id)
+    flash("They were removed. This is what they have had in their hands.")
+    return redirect(url_for(".credentials", user_id=user_id), 303)
+
+
+@blueprint.route("/people/<user_id>/credentials", methods=("GET", "POST"))
+@confirmed
+def credentials(user_id: str) -> Any:
+    """All that this person made, also when they are gone."""
+    form = LeaverForm()
+    ended = attempt(
+        form, lambda: leavers.revoke_all(desk(), actor(), user_id, reason=form.reason.data)
+    )
+    if ended is not None:
+        count = len(ended.api_keys) + len(ended.client_secrets)
+        flash(f"Ended: {count} credential{'' if count == 1 else 's'}.")
+        return redirect(url_for(".credentials", user_id=user_id), 303)
+    held = leavers.held(desk(), actor(), user_id)
+    return page("people_credentials", form, user_id=user_id, held=held)
+
+
+@blueprint.post("/people/second-factor")
+@confirmed
+def second_factor() -> Response:
+    """Whether everybody here needs one."""
+    wanted = request.form.get("require") == "yes"
+    changes = OrganizationChanges(require_second_factor=wanted)
+    organizations.update(desk(), actor(), actor().organization_id, changes)
+    flash("Everybody needs a second factor now." if wanted else "A second factor is up to each.")
+    return redirect(url_for(".index"), 303)
+
+
+def _link(made: SignIn, title: str) -> Any:
+    return page("people_link", title=title, made=made)
+
+
+def _person(user_id: str) -> str:
+    return url_for("dashboard.people.person", user_id=user_id)
