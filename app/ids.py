@@ -42,8 +42,17 @@ def record_id(at: datetime) -> str:
 
 def record_ids_from(at: datetime) -> str:
     """Below this lies each ``record_id`` of an earlier time, and none of this one or a later."""
-    microseconds = (at - _EPOCH) // timedelta(microseconds=1)
-    return f"rec_{min(max(microseconds, 0), _LATEST):014x}"
+    return f"rec_{_microseconds(at)}"
+
+
+def event_ids_from(at: datetime, later: int = 0) -> str:
+    """Below this lies each ``event_id`` of a time before ``at`` and so many microseconds."""
+    return f"evt_{_microseconds(at, later)}"
+
+
+def _microseconds(at: datetime, later: int = 0) -> str:
+    since_epoch = (at - _EPOCH) // timedelta(microseconds=1) + later
+    return f"{min(max(since_epoch, 0), _LATEST):014x}"
 
 
 def record_time(record_id: str) -> datetime:

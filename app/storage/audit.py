@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from app.ids import event_ids_from
 from app.records import Event
 from app.storage.models import AuditEventRow
 
@@ -30,10 +32,15 @@ class EventFilter:
     """Not included."""
 
 
+BY_INDEX = ("actor_id", "target_id", "request_id")
+"""Fields that single events are found by, however many others there are."""
 EQUAL = (
     "actor_type", "actor_id", "target_type", "target_id", "outcome", "reason", "ip", "request_id"
 )  # fmt: skip
 """Fields that must be just as they are named."""
+_APART = 1_000_000
+"""Microseconds: more than an id is ever away from its event's time, which it is by rounding and by
+a microsecond for each event of the same transaction."""
 
 
 def page(
@@ -43,14 +50,13 @@ def page(
     *,
     before: str | None,
     limit: int,
+    least: str = "",
 ) -> list[Event]:
-    """The next events, the youngest first; of every organization where none is named."""
+    """The next events, the youngest first, down to the id ``least``; of every organization where
+    none is named."""
     row = AuditEventRow
-    statement = select(row).order_by(row.id.desc()).limit(limit)
-    if organization_id is not None:
-        statement = statement.where(row.organization_id == organization_id)
-    if before is not None:
-        statement = statement.where(row.id < before)
+    statement = _newest_first(select(row), organization_id, wanted, before)
+    statement = statement.where(row.id >= least).limit(limit)
     if wanted.type is not None and wanted.type.endswith("*"):
         statement = statement.where(row.type.startswith(wanted.type[:-1], autoescape=True))
     elif wanted.type is not None:
@@ -63,6 +69,39 @@ def page(
     if wanted.until is not None:
         statement = statement.where(row.time < wanted.until)
     return [_record(found) for found in session.scalars(statement)]
+
+
+def horizon(
+    session: Session,
+    organization_id: str | None,
+    wanted: EventFilter,
+    *,
+    before: str | None,
+    events: int,
+) -> str | None:
+    """The id so many events further down, counting those that do not fit; None: there are fewer.
+    What no index finds is looked for so far and no further."""
+    row = AuditEventRow
+    statement = _newest_first(select(row.id), organization_id, wanted, before)
+    found: str | None = session.scalar(statement.offset(events).limit(1))
+    return found
+
+
+def _newest_first(
+    statement: Select[Any], organization_id: str | None, wanted: EventFilter, before: str | None
+) -> Select[Any]:
+    """Whose, and of what time: what the order of ids itself answers."""
+    row = AuditEventRow
+    statement = statement.order_by(row.id.desc())
+    if organization_id is not None:
+        statement = statement.where(row.organization_id == organization_id)
+    if before is not None:
+        statement = statement.where(row.id < before)
+    if wanted.since is not None:
+        statement = statement.where(row.id >= event_ids_from(wanted.since, -_APART))
+    if wanted.until is not None:
+        statement = statement.where(row.id < event_ids_from(wanted.until, _APART))
+    return statement
 
 
 def happened(session: Session, organization_id: str, type: str, target_id: str) -> bool:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.admin import pages
+from app.admin import activity, pages
 from tests.api.support import fields_of
 from tests.support.served import eventually
 
@@ -127,3 +127,29 @@ def test_a_file_is_refused_before_it_begins(api, installation, owner, tenant):
     assert owner.admin.get("/v1/activity", params=theirs).status_code == 404
     response = owner.admin.get("/v1/activity?format=xls")
     assert (response.status_code, fields_of(response)) == (400, ["format"])
+
+
+def test_a_rare_event_is_looked_for_page_by_page(installation, monkeypatch):
+    """What no index finds is not looked for through a million events in one request."""
+    organization = installation.organization()
+    for number in range(12):
+        installation.scope(f"rare:s{number:02}", organization=organization)
+    monkeypatch.setattr(activity, "LOOKED_AT", 5)
+    wanted = activity.EventFilter(type="organization.created")
+    found, pages, cursor = [], 0, None
+    while True:
+        page = activity.list_page(
+            installation.desk, installation.operator, wanted, cursor=cursor,
+            organization_id=organization,
+        )  # fmt: skip
+        found += page.data
+        pages, cursor = pages + 1, page.next_cursor
+        if cursor is None:
+            break
+    assert [event.target_id for event in found] == [organization]
+    assert pages == 3
+    by_target = activity.EventFilter(type="organization.*", target_id=organization)
+    page = activity.list_page(
+        installation.desk, installation.operator, by_target, organization_id=organization
+    )
+    assert (len(page.data), page.next_cursor) == (1, None)

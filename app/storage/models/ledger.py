@@ -17,7 +17,8 @@ class AuditEventRow(Base):
     __tablename__ = "audit_events"
     __table_args__ = (
         Index(None, "organization_id", "id"),
-        Index(None, "target_id", "id"),
+        Index(None, "organization_id", "actor_id", "id"),
+        Index(None, "organization_id", "target_id", "id"),
         Index(None, "request_id"),
         UniqueConstraint("stream", "sequence"),
     )

@@ -68,7 +68,9 @@ class Event(Answer):
 
 
 class EventPage(PageOf[Event]):
-    """Events, the youngest first."""
+    """Events, the youngest first. Where a filter other than `actor_id`, `target_id` or `request_id`
+    fits few, a page may be short or empty and still have a `next_cursor`: go on until it is null.
+    """
 
 
 @blueprint.get("", security=needs(AUDIT_READ), responses=gives(200, EventPage, OBJECT))
