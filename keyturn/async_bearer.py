@@ -67,6 +67,7 @@ class AsyncVerifier:
         judge = Judge(issuer, audience, client_id, client_secret, self._background, **settings)
         self.issuer, self.environment = judge.issuer, judge.environment
         self._judge = judge.judge
+        self._require_ready = judge.require_ready
         self._statuses = judge.statuses
         self.issuer_api: IssuerApi | None = None
         if client_id is not None and client_secret is not None:
@@ -99,6 +100,13 @@ class AsyncVerifier:
             return self._judge(NOTHING, *seen)
         except Pending as pending:
             return await self._fetch.after(pending, self._judge, *seen)
+
+    async def require_ready(self) -> None:
+        """As `Verifier.require_ready`."""
+        try:
+            self._require_ready(NOTHING)
+        except Pending as pending:
+            await self._fetch.after(pending, self._require_ready)
 
     async def refresh(self) -> None:
         """Look at the status lists in use now, beside all the times that come with the interval."""

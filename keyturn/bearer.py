@@ -90,6 +90,7 @@ class Verifier:
         judge = Judge(issuer, audience, client_id, client_secret, self._fetch, **settings)
         self.issuer, self.environment = judge.issuer, judge.environment
         self._judge = judge.judge
+        self._require_ready = judge.require_ready
         self._statuses = judge.statuses
         self.issuer_api: IssuerApi | None = None
         if client_id is not None and client_secret is not None:
@@ -140,6 +141,19 @@ class Verifier:
         except Pending as pending:
             seen = (authorization, ip, origin, required_scope, url, is_secure, organization, mode)
             return self._fetch.after(pending, self._judge, *seen)
+
+    def require_ready(self) -> None:
+        """Raises VerifierUnavailable where no token can be verified now; `detail` says why.
+
+        Called at the start, it lets an API fail that cannot do its work; left out, the API starts
+        and answers 503 until the issuer is there. As its readiness it tells a load balancer either.
+        Ready is who has keys to go by, be they stale, and a status list, if lists are in use. The
+        issuer is asked where that is not at hand, once in five seconds at most.
+        """
+        try:
+            self._require_ready(NOTHING)
+        except Pending as pending:
+            self._fetch.after(pending, self._require_ready)
 
     def refresh(self) -> None:
         """Look at the status lists in use now, beside all the times that come with the interval."""

@@ -33,7 +33,8 @@ class Fetch:
     """Asks over HTTP by the rules above, and holds talks; for threads, and after a fork as well.
 
     `timeout` bounds a whole exchange. A `client` of one's own (for a private CA, a proxy) is used
-    as it is, but its redirects are not followed.
+    as it is, but its redirects are not followed; of its exchanges only the body is bounded as a
+    whole, each wait for header lines by itself.
     """
 
     def __init__(
@@ -126,29 +127,34 @@ class Fetch:
 
     def send(self, request: Request) -> Answer:
         """One exchange. Raises FetchFailed."""
+        import httpx
 
-        with asking(request) as headers:
+        from keyturn.deadlines import within
+
+        with asking(request) as headers, within(self.timeout):
             deadline = time.monotonic() + self.timeout
-            with self._client(request.url).stream(
-                request.method,
-                request.url,
-                headers=headers,
-                timeout=self.timeout,
-                follow_redirects=False,
-                **request.body,
-            ) as response:
-                body = Body(request, response)
-                # As it arrives: chunks of a given size would be waited for.
-                for chunk in response.iter_raw():
-                    body.add(chunk)
-                    # The client's timeout is for one read: a server that drips could go on for
-                    # hours.
-                    if time.monotonic() > deadline:
-                        raise not_in_time(request, self.timeout)
-                return body.answer()
+            try:
+                with self._client(request.url).stream(
+                    request.method,
+                    request.url,
+                    headers=headers,
+                    timeout=self.timeout,
+                    follow_redirects=False,
+                    **request.body,
+                ) as response:
+                    body = Body(request, response)
+                    # As it arrives: chunks of a given size would be waited for.
+                    for chunk in response.iter_raw():
+                        body.add(chunk)
+                        # A client that was given knows of no deadline but that of one read.
+                        if time.monotonic() > deadline:
+                            raise not_in_time(request, self.timeout)
+                    return body.answer()
+            except httpx.TimeoutException:
+                raise not_in_time(request, self.timeout) from None
 
     def _client(self, url: str) -> httpx.Client:
-        import httpx
+        from keyturn import deadlines
 
         if self._given is not None:
             return self._given
@@ -156,7 +162,7 @@ class Fetch:
         place = (os.getpid(), trusts_environment(url))
         with self._lock:
             if place not in self._own:
-                self._own[place] = httpx.Client(trust_env=place[1])
+                self._own[place] = deadlines.client(trust_env=place[1])
             return self._own[place]
 
 

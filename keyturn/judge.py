@@ -92,9 +92,11 @@ class Judge:
         self._allow_missing_origin = allow_missing_origin
         self._clock = clock
         discovery = Discovery(issuer, monotonic=monotonic)
+        self._published: JwksUrl | None = None
         if keys is None:
             uri = jwks_uri or discovery.jwks_uri
-            keys = AtHand(JwksUrl(uri, algorithms=algorithms, monotonic=monotonic).find)
+            self._published = JwksUrl(uri, algorithms=algorithms, monotonic=monotonic)
+            keys = AtHand(self._published.find)
         self._tokens = TokenVerifier(
             issuer=issuer,
             audience=audience,
@@ -170,6 +172,13 @@ class Judge:
         if required_scope:
             principal.require(*required_scope.split(" "))
         return principal
+
+    def require_ready(self, learnt: Learnt) -> None:
+        """As `Verifier.require_ready` has it. Raises VerifierUnavailable, and Pending."""
+        if self._published is not None:
+            self._published.require_usable()
+        if self.statuses is not None:
+            self.statuses.require_usable()
 
     def _exposed(self, credential: str, reason: Reason) -> NoReturn:
         self._tell(credential, reason)

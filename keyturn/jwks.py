@@ -167,6 +167,12 @@ class JwksUrl:
             raise self._unavailable()
         return key
 
+    def require_usable(self) -> None:
+        """Raises VerifierUnavailable where there are no keys to go by, and Pending as `find`."""
+        held = self._held
+        if held is None or self._monotonic() >= held.fresh_until:
+            self._while_due()
+
     def _while_due(self) -> _Held:
         """Keys that are due: one request renews them, the others use what is there."""
         attempts = self._attempts

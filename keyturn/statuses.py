@@ -119,6 +119,16 @@ class Statuses:
             return VALID
         return (held.list.status_of(place.idx) or VALID) if held.asked_at >= since else VALID
 
+    def require_usable(self) -> None:
+        """Raises VerifierUnavailable where lists are followed, and not one of them can be gone by.
+
+        A single one that cannot be had is no reason to take nobody's token.
+        """
+        followed = {**self._failed, **self._held}
+        if followed and not self._accept_unknown and not any(map(self._usable, followed)):
+            for uri in followed:
+                self._obtained(uri)
+
     def close(self) -> None:
         """End the thread."""
         self._stop.set()

@@ -87,6 +87,9 @@ class Waited:
     def verify(self, *what: Any, **seen: Any) -> Principal:
         return self._run(self.verifier.verify(*what, **seen))
 
+    def require_ready(self) -> None:
+        self._run(self.verifier.require_ready())
+
     def refresh(self) -> None:
         self._run(self.verifier.refresh())
 
