@@ -15,7 +15,8 @@ Bearer realm="api", error="invalid_token", error_description="The credential is 
 
 Tokens are verified offline, by the issuer's published keys. API keys need the API's own credentials
 at the issuer (`client_id`, `client_secret`); an answer about a key is remembered for seconds.
-Framework glue is in `keyturn.flask`.
+`AsyncVerifier` is the same for asyncio. Framework glue is in `keyturn.flask`, `keyturn.fastapi`,
+`keyturn.starlette`, `keyturn.django`, `keyturn.drf` and `keyturn.asgi`.
 """
 
 from keyturn.acting import ActingHeaders
@@ -60,6 +61,7 @@ from keyturn.principal import Principal
 from keyturn.profiles import PROFILES, Failure, present
 from keyturn.proxies import Proxies
 from keyturn.requirements import Requirement, all_of, any_of
+from keyturn.resource import ProtectedResource
 from keyturn.restrictions import Restrictions
 from keyturn.routes import AUTHENTICATED, PUBLIC, PolicyRefused, Route, RoutePolicy
 from keyturn.scope import Catalogue, Declared, Grant, ScopeSet
@@ -108,6 +110,7 @@ __all__ = [
     "MaskingFilter",
     "PolicyRefused",
     "Principal",
+    "ProtectedResource",
     "Proxies",
     "RateLimited",
     "Reason",

@@ -66,6 +66,8 @@ class AsyncVerifier:
         self._background = Fetch(timeout, background_client)
         judge = Judge(issuer, audience, client_id, client_secret, self._background, **settings)
         self.issuer, self.environment = judge.issuer, judge.environment
+        self.resource = judge.resource
+        """This API as its clients find it, where an audience is an address."""
         self._judge = judge.judge
         self._require_ready = judge.require_ready
         self._statuses = judge.statuses

@@ -89,6 +89,8 @@ class Verifier:
         self._fetch = Fetch(timeout, http_client)
         judge = Judge(issuer, audience, client_id, client_secret, self._fetch, **settings)
         self.issuer, self.environment = judge.issuer, judge.environment
+        self.resource = judge.resource
+        """This API as its clients find it, where an audience is an address."""
         self._judge = judge.judge
         self._require_ready = judge.require_ready
         self._statuses = judge.statuses

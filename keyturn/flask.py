@@ -15,29 +15,31 @@ protect(app, guard, RoutePolicy({"GET /bookings": all_of("bookings:read")}))
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, wraps
 from time import perf_counter
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from flask import Flask, Response, after_this_request, current_app, g, jsonify, request
+from flask import Flask, Response, after_this_request, current_app, g, request
 from werkzeug.local import LocalProxy
 
+from keyturn import edge
 from keyturn.acting import ActingHeaders
 from keyturn.bearer import Verifier
+from keyturn.edge import Edge, Told, log_refusal
 from keyturn.errors import CredentialRefused
 from keyturn.guard import Guard
 from keyturn.limits.headers import limit_headers
-from keyturn.limits.values import Usage
 from keyturn.principal import Principal
-from keyturn.profiles import DEFAULT_PROFILE, PROFILES, Failure, present
+from keyturn.profiles import DEFAULT_PROFILE, PROFILES, Failure
 from keyturn.proxies import Proxies
 from keyturn.requirements import all_of
+from keyturn.resource import HEADERS, ProtectedResource
+from keyturn.restrictions import IPAddress
 from keyturn.routes import Route, RoutePolicy
 
-log = logging.getLogger("keyturn")
-_TOLD = "keyturn"
+_TOLD, _RESOURCE = "keyturn", "keyturn.resource"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,26 +57,37 @@ current_principal: Principal = cast(Principal, LocalProxy(_principal))
 
 
 def protect(
-    app: Flask, guard: Guard, policy: RoutePolicy, *, proxies: Proxies | None = None
+    app: Flask,
+    guard: Guard,
+    policy: RoutePolicy,
+    *,
+    proxies: Proxies | None = None,
+    resource: ProtectedResource | None = None,
 ) -> None:
     """Let a request through to its view if it has what `policy` asks of that route.
 
     Call it when every route is there: the application does not start while one of them is not
-    declared. Raises PolicyRefused, which names them. `proxies`: as in `require_scope`.
+    declared. Raises PolicyRefused, which names them. `proxies`: as in `require_scope`. `resource`:
+    what clients find out about this API (RFC 9728), if not the verifier's audience and issuer.
     """
     served = [(method, rule.rule) for rule in app.url_map.iter_rules() for method in _methods(rule)]
     policy.check(served)
     routes = {place: policy.of(*place) for place in served}
+    found = resource or guard.verifier.resource
+    app.extensions[_RESOURCE] = found
 
-    def admit() -> None:
+    def admit() -> Response | None:
         rule = request.url_rule
+        if found is not None and request.path == found.path and request.method in ("GET", "HEAD"):
+            return Response(found.body(policy.scopes), headers=HEADERS)
         if rule is None or request.method not in _methods(rule):
-            return  # no view will run: 404, 405, or what Flask itself says of the methods
+            return None  # no view will run: 404, 405, or what Flask itself says of the methods
         route = routes.get((request.method, rule.rule))
         if route is None:
             raise RuntimeError(f"{rule.rule} was added after protect()")
         if route.needs is not None:
             _admit(guard, route, proxies)
+        return None
 
     app.before_request(admit)
 
@@ -116,44 +129,40 @@ def _admit(guard: Guard, route: Route, proxies: Proxies | None) -> None:
     if g.get("keyturn_guard") is guard and route.needs is not None:
         route.needs.require_of(g.keyturn_principal)
         return  # counted once a request, however many ask
-    usages: tuple[Usage, ...] = ()
-
-    @after_this_request
-    def say_what_is_left(response: Response) -> Response:
-        response.headers.extend(limit_headers(usages))
-        return response
-
-    seen = _seen_by(proxies)
+    told = _told()
+    seen = replace(told.edge, proxies=proxies).seen(
+        _header,
+        peer=request.remote_addr,
+        scheme=request.scheme,
+        url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
+        profile=told.profile(),
+    )
     by: list[Principal | CredentialRefused] = []
     if guard.wants_served:
-        _tell_when_served(guard, by, seen["ip"])
+        _tell_when_served(guard, by, seen.get("ip"))
     try:
-        admission = guard.admit(
-            request.headers.get("Authorization"),
-            route,
-            origin=request.headers.get("Origin"),
-            url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
-            **seen,
-            **_said_for_another(),
-        )
+        admission = guard.admit(request.headers.get("Authorization"), route, **seen)
     except CredentialRefused as refused:
-        usages = refused.usages
         by.append(refused)
         raise
     g.keyturn_principal, usages = admission
     by.append(admission.principal)
     g.keyturn_guard = guard
 
+    @after_this_request
+    def say_what_is_left(response: Response) -> Response:
+        response.headers.extend(limit_headers(usages))
+        return response
+
 
 def _tell_when_served(
-    guard: Guard, by: list[Principal | CredentialRefused], ip: str | None
+    guard: Guard, by: list[Principal | CredentialRefused], ip: str | IPAddress | None
 ) -> None:
     """Once there is an answer: for the usage log."""
     begun = perf_counter()
 
     @after_this_request
     def tell(response: Response) -> Response:
-        told: _Told | None = current_app.extensions.get(_TOLD)
         for one in by:
             guard.served(
                 one,
@@ -163,35 +172,15 @@ def _tell_when_served(
                 seconds=perf_counter() - begun,
                 ip=ip,
                 user_agent=request.headers.get("User-Agent"),
-                request_id=told.request_id() if told is not None else None,
+                request_id=_told().request_id(),
             )
         return response
 
 
-def _seen_by(proxies: Proxies | None) -> dict[str, Any]:
-    peer = request.remote_addr
-    if proxies is None:
-        return {"ip": peer}
-    headers = request.headers
-    return {
-        "ip": proxies.client_address(peer, headers.get("X-Forwarded-For", "")),
-        "is_secure": proxies.is_secure(peer, request.scheme, headers.get("X-Forwarded-Proto", "")),
-    }
-
-
-def _said_for_another() -> dict[str, Any]:
-    """The two headers of service credentials. From the environ: any other request has neither."""
-    told: _Told | None = current_app.extensions.get(_TOLD)
-    named = told.acting if told is not None else ActingHeaders()
-    organization = request.environ.get(_variable(named.organization))
-    if organization is None:
-        return {}
-    own = PROFILES[told.profile()].mode_header if told is not None else None
-    mode = request.environ.get(_variable(own)) if own is not None else None
-    return {
-        "organization": organization,
-        "mode": request.environ.get(_variable(named.mode)) if mode is None else mode,
-    }
+def _header(name: str) -> str | None:
+    # From the environ: most requests have none of those that are asked for.
+    value: str | None = request.environ.get(_variable(name))
+    return value
 
 
 @cache
@@ -217,17 +206,10 @@ def register_refusals(
     told = profile if callable(profile) else lambda: profile
     if not callable(profile) and profile not in PROFILES:
         raise ValueError(f"profile: one of {', '.join(PROFILES)}")
-    app.extensions[_TOLD] = _Told(told, request_id, acting)
+    app.extensions[_TOLD] = _Told(told, request_id, Edge(realm, acting))
 
     def answer(refused: CredentialRefused) -> Response:
-        log.info(
-            "refused %s %s: %s %s (%s)",
-            request.method,
-            request.path.encode("ascii", "backslashreplace").decode(),
-            refused.reason,
-            refused.detail,
-            request_id(),
-        )
+        log_refusal(refused, request.method, request.path, request_id())
         return refusal(refused, realm=realm, request_id=request_id(), profile=told())
 
     app.register_error_handler(CredentialRefused, answer)
@@ -241,14 +223,8 @@ def refusal(
     profile: str = DEFAULT_PROFILE,
 ) -> Response:
     """The answer to one refusal (RFC 6750 §3), for those who register handlers of their own."""
-    response = _response(Failure.of(refused, request_id), profile)
-    response.headers["Cache-Control"] = "no-store"
-    challenge = refused.challenge_for(realm)
-    if challenge is not None:
-        response.headers["WWW-Authenticate"] = challenge
-    if refused.retry_after is not None:
-        response.headers["Retry-After"] = str(refused.retry_after)
-    return response
+    edge = Edge(realm, resource=current_app.extensions.get(_RESOURCE))
+    return _response(edge.refusal(refused, profile, request_id))
 
 
 def failure(status: int, code: str, message: str, **also: Any) -> Response:
@@ -256,23 +232,24 @@ def failure(status: int, code: str, message: str, **also: Any) -> Response:
 
     `also`: `details`, a list of what is wrong with each field.
     """
-    told: _Told = current_app.extensions[_TOLD]
-    return _response(
-        Failure(status, code, message, request_id=told.request_id(), **also), told.profile()
-    )
+    told = _told()
+    failed = Failure(status, code, message, request_id=told.request_id(), **also)
+    return _response(edge.failure(failed, told.profile()))
 
 
 class _Told(NamedTuple):
-    profile: Callable[[], str]
-    request_id: Callable[[], str | None]
-    acting: ActingHeaders
+    profile: Callable[[], str] = lambda: DEFAULT_PROFILE
+    request_id: Callable[[], str | None] = lambda: None
+    edge: Edge = Edge()
 
 
-def _response(failed: Failure, profile: str) -> Response:
-    presented = present(failed, PROFILES[profile])
-    response = jsonify(presented.body)
-    response.status_code = presented.status
-    response.mimetype = presented.media_type
-    if failed.request_id is not None:
-        response.headers["X-Request-Id"] = failed.request_id
-    return response
+def _told() -> _Told:
+    found: _Told = current_app.extensions.get(_TOLD, _UNTOLD)
+    return found
+
+
+_UNTOLD = _Told()
+
+
+def _response(told: Told) -> Response:
+    return Response(told.body, told.status, told.headers)

@@ -38,6 +38,7 @@ from keyturn.jwk import DEFAULT_ALGORITHMS
 from keyturn.jwks import AtHand, JwksUrl, KeySource
 from keyturn.jws import SignatureCheck
 from keyturn.principal import Principal
+from keyturn.resource import ProtectedResource
 from keyturn.restrictions import IPAddress
 from keyturn.results import Memory
 from keyturn.status_list import TYPE
@@ -86,6 +87,7 @@ class Judge:
             raise ValueError("client_id and client_secret: both or none")
         self.issuer = issuer
         self.environment = environment
+        self.resource = ProtectedResource.of(audience, issuer)
         self._audiences = accepted_audiences(audience)
         # The longest prefix first: "sk" must not claim the keys of "sk_rsv".
         self._templates = sorted(key_templates, key=lambda t: len(t.prefix), reverse=True)

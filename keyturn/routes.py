@@ -87,6 +87,12 @@ declared and not served: GET /bookings/{id}, POST /bookings
         found = self._routes.get((method, path))
         return self._routes.get(("GET", path)) if found is None and method == "HEAD" else found
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """All that some route asks for."""
+        needed = (route.needs for route in self._routes.values() if route.needs is not None)
+        return frozenset().union(*(one for needs in needed for one in needs.alternatives))
+
     def check(self, served: Iterable[tuple[str, str]]) -> None:
         """Raises PolicyRefused unless every route served is declared, and the other way round."""
         pairs = list(served)

@@ -114,6 +114,19 @@ class WaitedLimits:
         self._run(self._limits.close_async())
 
 
+def with_django_settings() -> None:
+    """Django's settings are a process' own: they are there, and tests override them."""
+    from django.conf import settings
+
+    if not settings.configured:
+        # Without django.contrib.auth there is no class for whoever is nobody.
+        rest = {"UNAUTHENTICATED_USER": None}
+        settings.configure(ALLOWED_HOSTS=["*"], REST_FRAMEWORK=rest)
+        import django
+
+        django.setup(set_prefix=False)
+
+
 def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

@@ -7,12 +7,14 @@ import pkgutil
 import pytest
 
 import keyturn
+from tests.keyturn.support import with_django_settings
 
 MODULES = ["keyturn", *(m.name for m in pkgutil.walk_packages(keyturn.__path__, "keyturn."))]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
+    with_django_settings()
     outcome = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert outcome.failed == 0
 
