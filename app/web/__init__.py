@@ -15,11 +15,12 @@ from app.oauth.request import OAuthRequest, OAuthResponse
 from app.observe.context import BEGAN, REQUEST_ID
 from app.observe.tracing import ROUTE, traced
 from app.web import api, dashboard, leaks, metrics, problems, status_lists, well_known
-from app.web.exposure import tell_of_url
+from app.web.exposure import tell_of_url, tell_owner
 from app.web.oauth import Endpoint, OAuthEdge
 from app.web.origin import Proxies
 from app.web.problems import API, invalid_input
 from app.wiring import Services, services
+from keyturn.errors import Reason
 
 __all__ = ["invalid_input", "mount"]
 
@@ -69,6 +70,7 @@ def mount(app: OpenAPI) -> None:
         found.start,
         found.tally.answered,
         partial(tell_of_url, found),
+        lambda key, origin: tell_owner(found, key, Reason.INSECURE_TRANSPORT, origin),
     )
     app.wsgi_app = traced(edge, found.settings, endpoints, API, found.background.then)  # type: ignore[method-assign,assignment]
 

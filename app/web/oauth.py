@@ -23,7 +23,7 @@ from app.web.forms import read_form
 from app.web.limits import refused_by_limit
 from app.web.origin import Proxies
 from app.web.problems import status_of
-from keyturn.errors import KeyturnError
+from keyturn.errors import KeyturnError, Reason
 from keyturn.limits.headers import limit_headers
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ Endpoint = Callable[[OAuthRequest], OAuthResponse]
 Answered = Callable[[str, int, KeyturnError | None, float], None]
 """Told of each answer: path, status, why it is no good one, seconds."""
 Exposed = Callable[[str, Origin], None]
-"""Told of a URL with parameters, which may hold a key, and of where it came from."""
+"""Told of a URL with parameters, which may hold a key, or of a key, and of where it came from."""
 
 _LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -52,6 +52,7 @@ class OAuthEdge:
         start: Callable[[], None],
         answered: Answered,
         exposed: Exposed,
+        overheard: Exposed,
     ) -> None:
         self._flask = flask
         self._start = start
@@ -60,6 +61,7 @@ class OAuthEdge:
         self._proxies = proxies
         self._answered = answered
         self._exposed = exposed
+        self._overheard = overheard if realm.startswith("https:") else None
         self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -129,11 +131,22 @@ class OAuthEdge:
         authorization = environ.get("HTTP_AUTHORIZATION")
         if authorization is not None and "," in authorization:
             raise InvalidRequest("More than one Authorization header")
+        origin = self._proxies.origin(environ, request_id)
+        if (
+            "subject_token" in form
+            and self._overheard is not None
+            and not self._proxies.is_secure(environ)
+        ):
+            # An API key is presented here as elsewhere: never where others can read it.
+            self._overheard(form["subject_token"], origin)
+            raise InvalidRequest(
+                "An API key must be sent over https", detail=str(Reason.INSECURE_TRANSPORT)
+            )
         return OAuthRequest(
             form=form,
             resources=resources,
             authorization=authorization,
-            origin=self._proxies.origin(environ, request_id),
+            origin=origin,
             endpoint=environ["PATH_INFO"],
         )
 

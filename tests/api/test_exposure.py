@@ -156,3 +156,33 @@ def test_a_restricted_key_at_the_management_api(installation, bound, origin, cod
         assert response.status_code == 200
     else:
         assert (response.status_code, response.json()["error"]["code"]) == (403, code)
+
+
+EXCHANGE = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+}
+
+
+@pytest.mark.row("S2-21")
+@pytest.mark.parametrize(("scheme", "status"), [("https", 200), ("http", 400)])
+def test_a_key_is_exchanged_over_https_only(secure, scheme, status):
+    key = secure.api_key(["keyturn:keys:read"])
+    transport = httpx.WSGITransport(secure.app, remote_addr="203.0.113.9")
+    with httpx.Client(transport=transport) as http:
+        url = f"{scheme}://auth.example.com/oauth/token"
+        for _ in range(2):
+            answer = http.post(url, data={**EXCHANGE, "subject_token": key.key})
+            assert answer.status_code == status, answer.text
+            assert key.key not in answer.text
+    if status != 200:
+        assert answer.json() == {
+            "error": "invalid_request",
+            "error_description": "An API key must be sent over https",
+        }
+    assert exposures(secure, key) == (("insecure_transport", 1) if status != 200 else (None, 0))
+
+
+def test_where_the_issuer_is_http_a_key_is_exchanged_there(installation):
+    data = {**EXCHANGE, "subject_token": installation.api_key().key}
+    assert installation.http.post("/oauth/token", data=data).status_code == 200

@@ -1,0 +1,159 @@
+"""docs/errors.md and docs/widgets.md say what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app import errors, web
+from app.web.api.bodies import TooLarge
+from app.web.forms import BodyTooLarge
+from app.web.problems import status_of
+from keyturn import errors as refusals
+from keyturn.errors import (
+    ActingRefused,
+    CredentialExposed,
+    CredentialMalformed,
+    CredentialMissing,
+    CredentialRefused,
+    InsufficientScope,
+    InvalidToken,
+    RateLimited,
+    Reason,
+    RestrictionRefused,
+    VerifierUnavailable,
+)
+from tests.support.installation import installed
+
+DOCS = Path(__file__).parents[2] / "docs"
+ERRORS = (DOCS / "errors.md").read_text()
+
+
+def table(heading):
+    """The rows below a heading, by their first cell."""
+    section = ERRORS.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in section.splitlines()
+        if line.startswith("| `")
+    ]
+    assert rows, heading
+    assert all(len(row) == len(rows[0]) and all(row) for row in rows)
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def below(kind):
+    return {kind}.union(*map(below, kind.__subclasses__()))
+
+
+def refused(reason):
+    """A refusal for this reason, as the library makes it."""
+    kinds = {
+        Reason.MISSING: CredentialMissing,
+        Reason.INSUFFICIENT_SCOPE: lambda: InsufficientScope("a:b"),
+        Reason.RATE_LIMITED: lambda: RateLimited(1, ()),
+        Reason.UNAVAILABLE: VerifierUnavailable,
+    }
+    if reason in kinds:
+        return kinds[reason]()
+    for kind, reasons in (
+        (ActingRefused, refusals._ACTING),
+        (CredentialExposed, refusals._EXPOSED),
+        (RestrictionRefused, ("ip_not_allowed", "origin_mismatch", "server_only")),
+    ):
+        if reason in reasons:
+            return kind(reason)
+    return InvalidToken(reason)
+
+
+@pytest.mark.row("S2-74")
+def test_every_reason_is_explained():
+    assert set(table("Reasons, for the owner")) == {str(reason) for reason in Reason}
+
+
+@pytest.mark.row("S2-74")
+def test_every_code_of_an_api_has_its_status_and_a_way_on():
+    documented = table("Codes of an API, and of `/v1`")
+    made = [refused(reason) for reason in Reason] + [CredentialMalformed()]
+    codes = {one.code: str(one.status) for one in made if isinstance(one, CredentialRefused)}
+    assert {code: row[0] for code, row in documented.items()} == codes
+
+
+def test_a_reason_reads_as_documented():
+    elsewhere = {"secret_mismatch", "quota_exceeded", "plan_limit"}  # not by the library
+    for name, (read_as, _) in table("Reasons, for the owner").items():
+        if name not in elsewhere:
+            assert f"`{refused(Reason(name)).code}`" in read_as, name
+
+
+def test_every_code_of_the_management_api():
+    documented = table("Further codes of the management API")
+    ours = {
+        kind.code: str(status_of(kind("")))
+        for kind in below(errors.AdminError) - {errors.AdminError, errors.Forbidden}
+    }
+    ours[TooLarge.code] = str(status_of(TooLarge()))
+    ours |= {errors.Unavailable.code: str(status_of(errors.Unavailable())), "server_error": "500"}
+    assert {code: row[0] for code, row in documented.items()} == ours
+
+
+def test_every_code_of_the_oauth_endpoints():
+    documented = table("Codes of the OAuth endpoints")
+    kinds = below(errors.OAuthError) - below(BodyTooLarge) - {
+        errors.OAuthError, errors.RateLimited
+    }  # fmt: skip
+    made = [*(kind() for kind in kinds), errors.RateLimited(1), errors.Unavailable()]
+    assert web.mount  # every edge's own errors are known by now
+    assert {code: row[0] for code, row in documented.items()} == {
+        one.code: str(status_of(one)) for one in made
+    }
+
+
+def test_what_the_command_line_says(tmp_path):
+    """Each line of the table is one that some command really prints, or its code does."""
+    sources = (
+        "".join(
+            path.read_text()
+            for folder in ("app/cli", "app/storage", "app/admin")
+            for path in (DOCS.parent / folder).rglob("*.py")
+        )
+        + (DOCS.parent / "app" / "settings.py").read_text()
+    )
+    for says in table("On the command line"):
+        for part in re.split(r"`, `", says.split("`, ")[0]):
+            assert part.rstrip("…, ").split(" organization")[0] in sources + "No such", part
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    with installed(tmp_path_factory.mktemp("shop")) as made:
+        run = made.app.test_cli_runner().invoke
+        text = (DOCS / "widgets.md").read_text()
+        block = text.split("```console\n")[1].split("```")[0].replace("\\\n", "")
+        for line in block.splitlines():
+            arguments = line.removeprefix("$ .venv/bin/flask ")
+            done = run(args=arguments + (" --json" if "key create" in line else ""))
+            assert done.exit_code == 0, (line, done.output)
+        import json
+
+        yield made, json.loads(done.stdout)
+
+
+@pytest.mark.row("S2-74")
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        ("https://shop.example.com", None),
+        ("https://de.shop.example.com", None),
+        ("https://evil.example", "origin_mismatch"),
+        ("https://shop.example.com.evil.example", "origin_mismatch"),
+        (None, "origin_mismatch"),
+    ],
+)
+def test_the_widgets_key_is_made_as_the_page_says(shop, origin, reason):
+    made, key = shop
+    admin = {"Authorization": f"Bearer {made.api_key(['keyturn:*']).key}"}
+    body = {"key": key["key"], "scopes": ["experiences:read"]}
+    body |= {} if origin is None else {"origin": origin}
+    answer = made.http.post("/v1/api-keys/verify", json=body, headers=admin).json()
+    assert (answer["valid"], answer["reason"]) == (reason is None, reason)
