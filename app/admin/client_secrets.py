@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.admin import fields, rows
 from app.admin.desk import SECRET_METHODS, Desk
 from app.admin.grants import require_grantable
+from app.admin.pages import DEFAULT_LIMIT, read_limit
 from app.admin.rights import reach, require
 from app.builtin import CLIENTS_READ, CLIENTS_WRITE
 from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.key_templates import secret_template
 from app.records import ACTIVE, EXPIRED, REVOKED, Actor, Organization
-from app.storage import clients, statuses
+from app.storage import clients, organizations, statuses
 from app.storage.models import ClientRow, ClientSecretRow
 from app.storage.store import Transaction
 from keyturn.apikey import key_digest, last_four, prefix_of
@@ -25,6 +26,7 @@ from keyturn.scope import Grant
 MAX_USABLE = 10
 """Secrets of one client at once: each is compared on a failed authentication."""
 MAX_NOTE = 200
+SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,15 @@ class CreatedSecret:
     client_secret: str = field(repr=False)
     expires_at: datetime | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringSecret:
+    """A secret that ends soon, and whose it is."""
+
+    client_id: str
+    client_name: str
+    secret: SecretView
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +165,35 @@ def list_all(
             raise NotFound("client")
         found = clients.secrets(session, client_id)
         return tuple(rows.view_of(SecretView, row, status=status(row, now)) for row in found)
+
+
+def expiring(
+    desk: Desk,
+    actor: Actor,
+    *,
+    within: timedelta = SOON,
+    limit: int = DEFAULT_LIMIT,
+    organization_id: str | None = None,
+) -> tuple[ExpiringSecret, ...]:
+    """Secrets that end in this time, the first to end first.
+
+    Raises Forbidden, Invalid, NotFound.
+    """
+    require(actor, CLIENTS_READ)
+    organization_id = reach(actor, organization_id, write=False)
+    limit = read_limit(limit)
+    now = desk.clock()
+    with desk.store.reading() as session:
+        organizations.existing(session, organization_id)
+        found = clients.expiring_secrets(session, organization_id, now, now + within, limit)
+        return tuple(
+            ExpiringSecret(
+                client.client_id,
+                client.name,
+                rows.view_of(SecretView, secret, status=status(secret, now)),
+            )
+            for client, secret in found
+        )
 
 
 def remove(

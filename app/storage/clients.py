@@ -79,6 +79,26 @@ def secrets(session: Session, client_id: str) -> Sequence[ClientSecretRow]:
     ).all()
 
 
+def expiring_secrets(
+    session: Session, organization_id: str, now: datetime, until: datetime, limit: int
+) -> Sequence[tuple[ClientRow, ClientSecretRow]]:
+    """Secrets of this organization that end in this time and were not ended, the first to end
+    first."""
+    statement = (
+        select(ClientRow, ClientSecretRow)
+        .join(ClientSecretRow, ClientSecretRow.client_id == ClientRow.client_id)
+        .where(
+            ClientRow.organization_id == organization_id,
+            ClientSecretRow.expires_at > now,
+            ClientSecretRow.expires_at <= until,
+            ClientSecretRow.revoked_at.is_(None),
+        )
+        .order_by(ClientSecretRow.expires_at, ClientSecretRow.id)
+        .limit(limit)
+    )
+    return [(client, secret) for client, secret in session.execute(statement)]
+
+
 def usable_secrets(session: Session, client_id: str, now: datetime) -> Sequence[ClientSecretRow]:
     """The secrets this client can authenticate with now."""
     return session.scalars(

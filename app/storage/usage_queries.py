@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, literal, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import Row, case, func, literal, literal_column, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
+from app.records import LIMITED
 from app.storage.models import (
     ApiKeyRow,
     ClientRow,
@@ -73,6 +74,45 @@ def counts(
         statement = statement.where(row.hour < end).where(
             or_(row.hour < first, tuple_(*rest) > tuple_(*behind))
         )
+    return session.execute(statement).all()
+
+
+def totals(
+    session: Session,
+    organization_id: str,
+    *,
+    interval: int,
+    first_hour: int,
+    credential_id: str | None,
+) -> Sequence[Row[Any]]:
+    """Uses since then of one credential or of all: ``bucket``, ``outcome``, ``total``."""
+    row = UsageCountRow
+    bucket = row.hour.op("/")(literal_column(str(interval))).label("bucket")
+    statement = (
+        select(bucket, row.outcome, func.sum(row.count).label("total"))
+        .where(row.organization_id == organization_id, row.hour >= first_hour)
+        .group_by(bucket, row.outcome)
+    )
+    if credential_id is not None:
+        statement = statement.where(row.credential_id == credential_id)
+    return session.execute(statement).all()
+
+
+def busiest(
+    session: Session, organization_id: str, *, first_hour: int, limit: int
+) -> Sequence[Row[Any]]:
+    """The credentials that are used most since then: ``credential_id``, ``total``, and what of it
+    was over a limit as ``limited``."""
+    row = UsageCountRow
+    total = func.sum(row.count)
+    limited = func.sum(case((row.outcome == LIMITED, row.count), else_=0))
+    statement = (
+        select(row.credential_id, total.label("total"), limited.label("limited"))
+        .where(row.organization_id == organization_id, row.hour >= first_hour)
+        .group_by(row.credential_id)
+        .order_by(limited.desc(), total.desc())
+        .limit(limit)
+    )
     return session.execute(statement).all()
 
 

@@ -35,6 +35,7 @@ from app.web.dashboard import (
     clients,
     cookies,
     errors,
+    inspector,
     limits,
     overview,
     people,
@@ -78,6 +79,13 @@ PAGES = (
         KEYS_READ,
         about="Keys for programs: made, restricted, rotated, revoked",
         also=(api_key_ends.blueprint,),
+    ),
+    Page(
+        inspector.blueprint,
+        "Inspector",
+        SETTINGS,
+        KEYS_READ,
+        about="Which rule blocks a key",
     ),
     Page(
         clients.blueprint,

@@ -7,13 +7,13 @@ from typing import Any
 from flask import Blueprint, current_app, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from app.admin import usage
+from app.admin import usage, usage_totals
 from app.apikeys import lifecycle, values
 from app.apikeys.policies import ROTATIONS
 from app.builtin import USAGE_READ
 from app.errors import Invalid, NotFound
 from app.records import ACTIVE, Actor
-from app.web.dashboard import shell
+from app.web.dashboard import charts, shell
 from app.web.dashboard.api_key_forms import NewKeyForm, RestrictionForm, lines, written
 from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, desk, may, only_environment, organization_id
@@ -22,6 +22,7 @@ from app.wiring import services
 blueprint = Blueprint("api_keys", __name__, url_prefix="/api-keys")
 
 NETWORKS = 10
+DAYS = 30
 IDLE = ("7", "30", "90", "180")
 """Days for which a key may not have been used."""
 
@@ -99,6 +100,7 @@ def show(key_id: str) -> Any:
         relatives=relatives(key),
         held=_held(key) if sees_usage else (),
         unused_days=usage.UNUSED_DAYS,
+        uses=_uses(key) if sees_usage else None,
         states=_limits(key) if sees_usage else (),
         networks=_networks(key) if sees_usage else (),
     )
@@ -153,6 +155,18 @@ def _held(key: values.ApiKeyView) -> tuple[usage.HeldScope, ...]:
         desk(), actor(), credential_id=key.id, organization_id=key.organization_id
     ).data
     return found[0].scopes if found else ()
+
+
+def _uses(key: values.ApiKeyView) -> charts.Chart:
+    found = usage_totals.totals(
+        desk(),
+        actor(),
+        interval="day",
+        number=DAYS,
+        credential_id=key.id,
+        organization_id=key.organization_id,
+    )
+    return charts.uses(f"Uses in the last {DAYS} days", found, "day")
 
 
 def _limits(key: values.ApiKeyView) -> tuple[usage.LimitState, ...]:

@@ -1,27 +1,71 @@
-"""The first page: what there is, and what was done with it."""
+"""The first page: what was used and refused, what wants doing, and whether all is well."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from typing import Any
 
-from app.admin import activity, clients, signing_keys
+from flask import Blueprint, current_app
+
+from app.admin import activity, client_secrets, usage_totals
 from app.apikeys import lifecycle
-from app.builtin import SIGNING_KEYS_READ
-from app.web.dashboard.signed_in import actor, desk
+from app.apikeys.policies import DUE, OVERDUE
+from app.apikeys.values import ApiKeyFilter, ApiKeyView
+from app.builtin import AUDIT_READ, CLIENTS_READ, KEYS_READ, USAGE_READ
+from app.web.dashboard import charts
+from app.web.dashboard.shell import page
+from app.web.dashboard.signed_in import actor, desk, may, organization_id
+from app.wiring import services
 
 blueprint = Blueprint("overview", __name__)
 
-SHOWN = 10
+SHOWN = 5
+EVENTS = 10
 
 
 @blueprint.get("/")
-def index() -> str:
-    """What there is, read by the use cases that API and command line call, as this user."""
-    sees_keys = SIGNING_KEYS_READ in actor().scopes
-    return render_template(
-        "dashboard/overview.html",
-        clients=clients.list_page(desk(), actor(), limit=SHOWN),
-        keys=lifecycle.list_page(desk(), actor(), limit=SHOWN),
-        signing_keys=signing_keys.list_all(desk(), actor()) if sees_keys else (),
-        events=activity.list_page(desk(), actor(), limit=SHOWN),
+def index() -> Any:
+    """Each part for those who may read it."""
+    sees_usage = may(USAGE_READ)
+    return page(
+        "overview",
+        health=services(current_app).readiness(),
+        uses=_uses() if sees_usage else None,
+        near=_near_limits() if sees_usage else (),
+        keys=_keys_due() if may(KEYS_READ) else (),
+        secrets=_secrets() if may(CLIENTS_READ) else (),
+        events=_events() if may(AUDIT_READ) else (),
+        shown=SHOWN,
     )
+
+
+def _uses() -> charts.Chart:
+    found = usage_totals.totals(desk(), actor(), organization_id=organization_id())
+    return charts.uses("Uses in the last 24 hours", found, "hour")
+
+
+def _near_limits() -> tuple[usage_totals.NearLimit, ...]:
+    limiter = services(current_app).limiter
+    return usage_totals.near_limits(desk(), limiter, actor(), organization_id=organization_id())
+
+
+def _keys_due() -> list[ApiKeyView]:
+    """Those that should have had a successor long ago first."""
+    return [
+        key
+        for standing in (OVERDUE, DUE)
+        for key in lifecycle.list_page(
+            desk(),
+            actor(),
+            ApiKeyFilter(rotation=standing),
+            limit=SHOWN,
+            organization_id=organization_id(),
+        ).data
+    ][:SHOWN]
+
+
+def _secrets() -> tuple[client_secrets.ExpiringSecret, ...]:
+    return client_secrets.expiring(desk(), actor(), limit=SHOWN, organization_id=organization_id())
+
+
+def _events() -> tuple[Any, ...]:
+    return activity.list_page(desk(), actor(), limit=EVENTS, organization_id=organization_id()).data
