@@ -9,7 +9,9 @@ from sqlalchemy import update
 from app.admin import plans, usage_reports
 from app.admin.usage_reports import Entry
 from app.apikeys import lifecycle
-from app.storage.models import ApiKeyRow
+from app.storage.models import ApiKeyRow, SessionRow
+from tests.support.pages import form_of
+from tests.support.people import PASSWORD
 
 NEW = {"name": "Partner", "scopes": ["bookings:read"], "environment": "live"}
 SECRET = re.compile(r'<code id="secret">([^<]+)</code>')
@@ -266,3 +268,39 @@ def test_scopes_that_are_not_needed_are_shown_and_left_out_of_another_key(instal
     assert page.count("not needed for 90 days") == 1
     form = ada.form(f"/api-keys/new?like={key.id}")
     assert (form["name"], form["scopes"]) == (["Analytics"], ["bookings:read"])
+
+
+@pytest.mark.parametrize(
+    ("page", "typed"),
+    [
+        ("/api-keys/new", NEW),
+        ("/api-keys/{key}/rotate", {}),
+        ("/api-keys/{key}/compromised", {}),
+        ("/api-keys/{key}/revoke", {}),
+        ("/clients/new", NEW),
+        ("/clients/{client}/delete", {}),
+        ("/clients/{client}/secrets/new", {}),
+        ("/clients/{client}/secrets/{secret}/end", {}),
+    ],
+)
+def test_what_makes_or_ends_a_credential_asks_for_the_password_again(
+    installation, site, page, typed
+):
+    client = installation.client()
+    secret = installation.secret(client.client_id).id
+    key = installation.api_key().id
+    path = page.format(key=key, client=client.client_id, secret=secret)
+    ada = site()
+    form = {**ada.form(path), **typed}
+    with installation.desk.store.begin() as connection:
+        connection.execute(update(SessionRow).values(confirmed_at=None))
+    before = installation.rows("SELECT count(*) FROM audit_events")
+    asked = ada.post(path, form)
+    assert asked.status_code == 403
+    assert "confirm_password" in asked.text
+    assert installation.rows("SELECT count(*) FROM audit_events") == before
+    again = form_of(asked)
+    assert ada.post(path, {**again, "confirm_password": "wrong"}).status_code == 403
+    done = ada.post(path, {**again, "confirm_password": PASSWORD})
+    assert done.status_code in (200, 303)
+    assert installation.rows("SELECT count(*) FROM audit_events") > before

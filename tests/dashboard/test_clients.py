@@ -1,5 +1,6 @@
 """Clients: what the pages refuse, what they keep, and that nothing is made twice."""
 
+import json
 import os
 import re
 import shutil
@@ -215,3 +216,39 @@ def test_the_examples_work_as_they_are_pasted(installation, server, site, langua
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", done.stdout), done.stdout
+
+
+JWK = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+SIGNS = {"token_endpoint_auth_method": "private_key_jwt"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [({}, "jwks"), ({"jwks": "{"}, "jwks"), ({"jwks": "[]"}, "jwks"), ({"jwks": "{}"}, "jwks"),
+     ({"jwks_uri": "http://keys.example"}, "jwks_uri")],
+)  # fmt: skip
+def test_a_client_that_signs_needs_its_keys(site, typed, field):
+    page = site().send("/clients/new", **{**NEW, **SIGNS, **typed})
+    assert page.status_code == 400
+    assert f'id="{field}-wrong"' in page.text
+
+
+def test_a_client_that_signs_has_no_secret_and_may_have_one_later(installation, site):
+    ada = site()
+    page, client_id = created(ada, **SIGNS, jwks=json.dumps({"keys": [JWK]}))
+    assert SECRET.search(page.text) is None
+    assert "ClientKey" in page.text
+    found = clients.show(installation.desk, installation.operator, client_id)
+    assert found.jwks == {"keys": [JWK]}
+    # Sent as it is, nothing changes; by another method the keys go.
+    assert ada.send(f"/clients/{client_id}/edit").status_code == 303
+    assert clients.show(installation.desk, installation.operator, client_id) == found
+    ada.send(f"/clients/{client_id}/edit", token_endpoint_auth_method="client_secret_post")
+    assert clients.show(installation.desk, installation.operator, client_id).jwks is None
+
+
+def test_names_are_text_not_markup(installation, site):
+    installation.client(name="<script>alert(1)</script>")
+    page = site().get("/clients").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page

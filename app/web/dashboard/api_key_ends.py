@@ -12,12 +12,13 @@ from app.web.dashboard import shell
 from app.web.dashboard.api_key_forms import CompromisedForm, RevokingForm, RotationForm
 from app.web.dashboard.api_keys import api_key, created, relatives, url_of
 from app.web.dashboard.shell import page
-from app.web.dashboard.signed_in import actor, desk, organization_id
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
 
 blueprint = Blueprint("api_key_ends", __name__, url_prefix="/api-keys/<key_id>")
 
 
 @blueprint.route("/rotate", methods=("GET", "POST"))
+@confirmed
 def rotate(key_id: str) -> Any:
     form = RotationForm()
 
@@ -37,6 +38,7 @@ def rotate(key_id: str) -> Any:
 
 
 @blueprint.route("/compromised", methods=("GET", "POST"))
+@confirmed
 def compromised(key_id: str) -> Any:
     form = CompromisedForm()
 
@@ -60,6 +62,7 @@ def compromised(key_id: str) -> Any:
 
 
 @blueprint.route("/revoke", methods=("GET", "POST"))
+@confirmed
 def revoke(key_id: str) -> Any:
     form = RevokingForm()
     key = api_key(key_id)

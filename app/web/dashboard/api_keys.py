@@ -16,7 +16,14 @@ from app.records import ACTIVE, Actor
 from app.web.dashboard import charts, shell
 from app.web.dashboard.api_key_forms import NewKeyForm, RestrictionForm, lines, written
 from app.web.dashboard.shell import page, query
-from app.web.dashboard.signed_in import actor, desk, may, only_environment, organization_id
+from app.web.dashboard.signed_in import (
+    actor,
+    confirmed,
+    desk,
+    may,
+    only_environment,
+    organization_id,
+)
 from app.wiring import services
 
 blueprint = Blueprint("api_keys", __name__, url_prefix="/api-keys")
@@ -54,6 +61,7 @@ def index() -> Any:
 
 
 @blueprint.route("/new", methods=("GET", "POST"))
+@confirmed
 def new() -> Any:
     form = NewKeyForm(**({"environment": only_environment()} | _like()))
 

@@ -13,7 +13,7 @@ from app.records import Actor
 from app.web.dashboard import clients, shell
 from app.web.dashboard.fields import choices
 from app.web.dashboard.shell import OnceForm, page
-from app.web.dashboard.signed_in import actor, desk, organization_id
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
 
 blueprint = Blueprint("client_secrets", __name__, url_prefix="/clients/<client_id>/secrets")
 
@@ -35,6 +35,7 @@ class NewSecretForm(OnceForm):
 
 
 @blueprint.route("/new", methods=("GET", "POST"))
+@confirmed
 def new(client_id: str) -> Any:
     client = clients.client(client_id)
     form = NewSecretForm()
@@ -61,6 +62,7 @@ def new(client_id: str) -> Any:
 
 
 @blueprint.route("/<secret_id>/end", methods=("GET", "POST"))
+@confirmed
 def end(client_id: str, secret_id: str) -> Any:
     form = FlaskForm()
     if form.validate_on_submit():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +14,10 @@ from wtforms import IntegerField, RadioField, SelectField, StringField, TextArea
 from wtforms.validators import InputRequired, Optional
 
 from app.admin import client_secrets, clients
+from app.admin.client_keys import METHOD as PRIVATE_KEY_JWT
 from app.admin.desk import SECRET_METHODS
 from app.admin.fields import MAX_DESCRIPTION, MAX_NAME
+from app.errors import Invalid
 from app.records import ACTIVE, Actor
 from app.web.dashboard import shell
 from app.web.dashboard.examples import token_requests
@@ -22,6 +26,7 @@ from app.web.dashboard.grants import GrantForm
 from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import (
     actor,
+    confirmed,
     desk,
     only_environment,
     organization,
@@ -33,6 +38,7 @@ blueprint = Blueprint("clients", __name__, url_prefix="/clients")
 METHODS = {
     "client_secret_basic": "Secret by HTTP Basic, which most libraries do",
     "client_secret_post": "Secret in the body of the request",
+    PRIVATE_KEY_JWT: "Assertion signed by a key of its own (private_key_jwt)",
 }
 LIVES = (("", "Never"), ("90", "In 90 days"), ("180", "In 180 days"), ("365", "In a year"))
 """When a secret expires, in days."""
@@ -47,6 +53,12 @@ class ClientForm(GrantForm):
         "Audiences", description="Resources it may ask tokens for; none chosen: every one."
     )
     token_endpoint_auth_method = RadioField("How it authenticates")
+    jwks = TextAreaField(
+        "Its public keys",
+        render_kw={"rows": 3, "spellcheck": "false"},
+        description="A JWK Set, of a client that signs; or in place of them:",
+    )
+    jwks_uri = StringField("The address of its public keys")
     token_ttl = IntegerField(
         "Life of its tokens in seconds",
         validators=[Optional()],
@@ -68,8 +80,21 @@ class ClientForm(GrantForm):
             "audiences": tuple(self.audiences.data or ()),
             "token_endpoint_auth_method": self.token_endpoint_auth_method.data,
             "token_ttl": self.token_ttl.data,
+            **self._keys(),
             **self.grant(),
         }
+
+    def _keys(self) -> dict[str, Any]:
+        """Those of a client that signs; any other has none."""
+        if self.token_endpoint_auth_method.data != PRIVATE_KEY_JWT:
+            return {"jwks": None, "jwks_uri": None}
+        try:
+            jwks = json.loads(self.jwks.data) if self.jwks.data else None
+        except ValueError:
+            raise Invalid("jwks is not JSON", field="jwks") from None
+        if jwks is not None and not isinstance(jwks, dict):
+            raise Invalid("jwks must be a JWK Set", field="jwks")
+        return {"jwks": jwks, "jwks_uri": self.jwks_uri.data or None}
 
 
 class NewClientForm(ClientForm):
@@ -97,6 +122,7 @@ def index() -> Any:
 
 
 @blueprint.route("/new", methods=("GET", "POST"))
+@confirmed
 def new() -> Any:
     form = NewClientForm(
         environment=only_environment(), token_endpoint_auth_method=SECRET_METHODS[0]
@@ -132,7 +158,9 @@ def show(client_id: str) -> Any:
 @blueprint.route("/<client_id>/edit", methods=("GET", "POST"))
 def edit(client_id: str) -> Any:
     found = client(client_id)
-    form = ClientForm(obj=found)
+    form = ClientForm(
+        data=asdict(found) | {"jwks": found.jwks and json.dumps(found.jwks, indent=1)}
+    )
 
     def change() -> clients.ClientView:
         changes = clients.ClientChanges(**_changed(found, form.values()))
@@ -172,6 +200,7 @@ def change_status(client_id: str) -> Response:
 
 
 @blueprint.route("/<client_id>/delete", methods=("GET", "POST"))
+@confirmed
 def delete(client_id: str) -> Any:
     form = FlaskForm()
     if form.validate_on_submit():

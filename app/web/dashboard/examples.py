@@ -48,6 +48,21 @@ source = TokenSource(
 print(source.token())
 """
 )
+_SIGNING = Template(
+    """\
+# pip install keyturn
+from pathlib import Path
+
+from keyturn.client import ClientKey, TokenSource
+
+source = TokenSource(
+    "$issuer",
+    "$client_id",
+    client_key=ClientKey(Path("client.pem").read_bytes()),$arguments
+)
+print(source.token())
+"""
+)
 _NODE = Template(
     """\
 const id = "$client_id";
@@ -78,10 +93,7 @@ token, err := config.Token(context.Background())
 def token_requests(
     client: ClientView, organization: Organization, issuer: str, secret: str | None = None
 ) -> tuple[Example, ...]:
-    """For clients that authenticate by secret; it stands in curl's alone, where it is known."""
-    curl = _CURL.get(client.token_endpoint_auth_method)
-    if curl is None:
-        return ()
+    """A secret stands in curl's alone, where it is known."""
     asked = _asked(client, organization)
     said = {
         "client_id": client.client_id,
@@ -91,12 +103,19 @@ def token_requests(
         "arguments": "".join(f'\n    {name}="{value}",' for name, value in asked.items()),
         "values": ", ".join(f'"{name}": {{"{value}"}}' for name, value in asked.items()),
     }
+    curl = _CURL.get(client.token_endpoint_auth_method)
+    if curl is None:
+        return (Example("Python", _SIGNING.substitute(said)),) if _signs(client) else ()
     return (
         Example("curl", curl.substitute(said, secret=secret or "$KEYTURN_CLIENT_SECRET")),
         Example("Python", _PYTHON.substitute(said)),
         Example("Node", _NODE.substitute(said)),
         Example("Go", _GO.substitute(said)),
     )
+
+
+def _signs(client: ClientView) -> bool:
+    return client.jwks is not None or client.jwks_uri is not None
 
 
 def _asked(client: ClientView, organization: Organization) -> dict[str, str]:
