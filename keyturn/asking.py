@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -66,10 +70,33 @@ def basic(client_id: str, client_secret: str) -> str:
     return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
 
 
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After asks to wait, written as such or as a date (RFC 9110 §10.2.3).
+
+    >>> retry_after("120", datetime.now(UTC))
+    120.0
+    >>> retry_after("Fri, 31 Dec 1999 23:59:59 GMT", datetime.now(UTC))
+    0.0
+    >>> retry_after("soon", datetime.now(UTC)) is None
+    True
+    """
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value) if len(value) < 10 else float("inf")
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    # A zone of "-0000" is read as none; HTTP knows GMT alone (RFC 9110 §5.6.7).
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
 def told_to_wait(answer: Answer) -> int:
-    """Seconds until it is worth asking again; five where the answer says nothing of it."""
-    value = answer.headers.get("retry-after", "")
-    return min(int(value), _MAX_RETRY_AFTER) if value.isdecimal() and len(value) < 10 else 5
+    """Seconds until it is worth asking again, at most five minutes; five where it is not said."""
+    told = retry_after(answer.headers.get("retry-after"), datetime.now(UTC))
+    return 5 if told is None else ceil(min(told, _MAX_RETRY_AFTER))
 
 
 def trusts_environment(url: str) -> bool:
@@ -84,8 +111,8 @@ def asking(request: Request) -> Iterator[dict[str, str]]:
 
     try:
         require_safe_url(request.url)
-        # identity: a few bytes of gzip would otherwise become any number of them in memory.
-        yield {"accept": "application/json", **request.headers, "accept-encoding": "identity"}
+        accepted = "gzip" if request.takes_gzip else "identity"
+        yield {"accept": "application/json", **request.headers, "accept-encoding": accepted}
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         # Not str(error): it may quote what was sent.
         raise _failed(request, type(error).__name__) from None
@@ -101,19 +128,33 @@ def _failed(request: Request, why: str) -> FetchFailed:
 
 
 class Body:
-    """What has arrived of an answer. Raises FetchFailed for one that is compressed or too long."""
+    """What has arrived of an answer. Raises FetchFailed for one that is too long, or compressed
+    where that was not asked for."""
 
     def __init__(self, request: Request, response: httpx.Response) -> None:
         self._request = request
         self._response = response
         self._content = bytearray()
-        if response.headers.get("content-encoding", "identity") != "identity":
+        self._inflating = None
+        encoding = response.headers.get("content-encoding", "identity")
+        if encoding == "gzip" and request.takes_gzip:
+            self._inflating = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        elif encoding != "identity":
             raise _failed(request, "compressed answer")
 
     def add(self, chunk: bytes) -> None:
+        limit = self._request.limit
+        if self._inflating is not None:
+            # One byte more than is allowed, and no further: a few become any number of them.
+            try:
+                chunk = self._inflating.decompress(chunk, limit + 1 - len(self._content))
+            except zlib.error:
+                raise _failed(self._request, "not gzip") from None
         self._content += chunk
-        if len(self._content) > self._request.limit:
-            raise _failed(self._request, f"more than {self._request.limit} bytes")
+        if len(self._content) > limit:
+            raise _failed(self._request, f"more than {limit} bytes")
 
     def answer(self) -> Answer:
+        if self._inflating is not None and not self._inflating.eof:
+            raise _failed(self._request, "broken off")
         return Answer(self._response.status_code, bytes(self._content), self._response.headers)

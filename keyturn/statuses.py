@@ -32,7 +32,7 @@ SHORTEST_INTERVAL = timedelta(milliseconds=100)
 MAX_LISTS = 64
 """Lists that are followed; the longest followed one is let go for a new one."""
 MAX_LENGTH = 4 * 1024 * 1024
-"""Bytes of a list as it travels."""
+"""Bytes of a list's text, which travels as gzip where the server has that."""
 LIFE = 3600.0
 """Seconds that a list without ``exp`` is good for."""
 BEHIND = 60.0
@@ -202,7 +202,7 @@ class Statuses:
         if held is not None and held.etag:
             headers["if-none-match"] = held.etag
         url = require_safe_url(uri, "status list")
-        answer = yield Request("GET", url, headers, limit=MAX_LENGTH)
+        answer = yield Request("GET", url, headers, limit=MAX_LENGTH, takes_gzip=True)
         if answer.status == 304 and held is not None:
             return _Held(held.list, held.etag, held.usable_until, held.made_at, asked_at)
         if answer.status != 200:

@@ -32,6 +32,7 @@ class Request:
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """`{"data": form}` or `{"json": object}`, as httpx has it."""
     limit: int = MAX_ANSWER
+    takes_gzip: bool = False
 
 
 @dataclass(frozen=True, slots=True)

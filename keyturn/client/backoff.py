@@ -6,8 +6,9 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
+
+from keyturn.asking import retry_after
 
 
 class Answered(Protocol):
@@ -75,26 +76,3 @@ class Backoff:
         if told is None:
             return span / 2 + span / 2 * self._chance()
         return told + span * self._chance() if told <= self._longest else None
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After asks to wait, written as such or as a date (RFC 9110 §10.2.3).
-
-    >>> retry_after("120", datetime.now(UTC))
-    120.0
-    >>> retry_after("Fri, 31 Dec 1999 23:59:59 GMT", datetime.now(UTC))
-    0.0
-    >>> retry_after("soon", datetime.now(UTC)) is None
-    True
-    """
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value) if len(value) < 10 else float("inf")
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    # A zone of "-0000" is read as none; HTTP knows GMT alone (RFC 9110 §5.6.7).
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())

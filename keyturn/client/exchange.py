@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keyturn import wire
-from keyturn.asking import FetchFailed
-from keyturn.client.backoff import Backoff, retry_after
+from keyturn.asking import FetchFailed, retry_after
+from keyturn.client.backoff import Backoff
 from keyturn.client.credentials import ClientCredential
 from keyturn.client.errors import COOLDOWN, TokenError, TokenRefused, TokenUnavailable
 from keyturn.discovery import Discovery

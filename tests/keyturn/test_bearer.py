@@ -365,6 +365,20 @@ def test_when_the_issuer_cannot_say_it_is_503_and_not_401(issuer, verifier_of, t
     assert verifier.verify(f"Bearer {KEY}")  # a failure is not remembered
 
 
+@pytest.mark.parametrize(
+    ("told", "wait"),
+    [
+        ("17", 17), ("0", 0), ("", 5), ("soon", 5), ("-1", 5), ("99999999999", 300),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0), ("Fri, 31 Dec 2999 23:59:59 GMT", 300),
+    ],
+)  # fmt: skip
+def test_what_the_issuer_says_of_when_to_come_again(issuer, verifier_of, told, wait):
+    issuer.instead[INTROSPECT] = Reply(503, b"", {"Retry-After": told})
+    with pytest.raises(VerifierUnavailable) as refused:
+        verifier_of().verify(f"Bearer {KEY}")
+    assert refused.value.retry_after == wait
+
+
 def test_a_remembered_key_survives_a_short_outage_and_no_longer(issuer, verifier_of, time):
     verifier = verifier_of()
     issuer.knows(KEY)

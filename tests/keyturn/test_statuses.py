@@ -24,6 +24,7 @@ from tests.keyturn.support import (
     FakeIssuer,
     Reply,
     b64,
+    compressed,
     good_token,
     header,
     jwk,
@@ -177,6 +178,33 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES)
 def test_a_body_that_is_no_list(issuer, verifier, body):
     issuer.instead[LIST] = Reply(body=BODIES[body](issuer).encode())
+    assert refused(verifier, token(issuer)) == UNKNOWN
+
+
+def test_a_list_as_gzip(issuer, verifier):
+    issuer.statuses = {7: 1}
+    issuer.instead[LIST] = compressed(issuer.status_list().encode())
+    assert refused(verifier, token(issuer)) == REVOKED
+    assert "gzip" in [seen.get("accept-encoding") for seen in issuer.seen_headers]
+
+
+def _broken_off(packed):
+    return Reply(body=packed.body[:-9], headers=packed.headers)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        compressed(b" " * 100_000_000),
+        _broken_off(compressed(b"x" * 1000)),
+        Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
+        Reply(body=b"", headers={"Content-Encoding": "gzip"}),
+        Reply(body=compressed(b"").body, headers={"Content-Encoding": "br"}),
+    ],
+    ids=["a bomb", "broken off", "no gzip", "nothing", "another coding"],
+)
+def test_gzip_that_is_none(issuer, verifier, reply):
+    issuer.instead[LIST] = reply
     assert refused(verifier, token(issuer)) == UNKNOWN
 
 
