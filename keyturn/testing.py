@@ -36,11 +36,13 @@ from jwt.algorithms import ECAlgorithm
 
 from keyturn.apikey import DEFAULT_API_KEY, KeyTemplate, key_digest
 from keyturn.asking import require_safe_url
+from keyturn.async_bearer import AsyncVerifier
 from keyturn.bearer import Verifier
 from keyturn.discovery import metadata_url
 from keyturn.errors import Reason
 from keyturn.scope import ScopeSet
 from keyturn.status_list import REVOKED_TOKENS, TYPE, VERSION, StatusReference
+from keyturn.testing_api import Books, Clients, IssuedClient
 from keyturn.verify import is_token_shaped
 
 ISSUER = "https://issuer.test"
@@ -48,7 +50,7 @@ AUDIENCE = "https://api.test"
 TOKEN_TTL = timedelta(minutes=15)
 _KID = "testing"
 
-__all__ = ["TestIssuer"]
+__all__ = ["IssuedClient", "TestIssuer"]
 
 
 class TestIssuer:
@@ -86,13 +88,17 @@ class TestIssuer:
         self.audiences = [audience]
         self.http_client = httpx.Client(transport=httpx.MockTransport(self._answer))
         """For a Verifier that your application makes: `Verifier(issuer.url, …, http_client=…)`."""
+        self.async_http_client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        """For an AsyncVerifier, whose `background_client` is `http_client`."""
+        self._clients = Clients(self.token)
+        self._books = Books(clock)
         self._template = key_template
         self._clock = clock
         self._private_key = ec.generate_private_key(ec.SECP256R1())
         self._numbers = itertools.count(1)
         self._known: dict[bytes, dict[str, Any]] = {}
         self._revoked_tokens: list[str] = []
-        self._verifiers: weakref.WeakSet[Verifier] = weakref.WeakSet()
+        self._verifiers: weakref.WeakSet[Verifier | AsyncVerifier] = weakref.WeakSet()
 
     def verifier(self, audience: str | None = None, **settings: Any) -> Verifier:
         """A verifier of this issuer; `settings` are those of `Verifier`.
@@ -100,19 +106,57 @@ class TestIssuer:
         What is given out for no audience by name is for this one, too. It asks about a key each
         time, so that the next request knows what `revoke` has done.
         """
+        defaults = self._defaults(audience) | {"http_client": self.http_client}
+        made = Verifier(self.url, **defaults | settings)
+        self._verifiers.add(made)
+        return made
+
+    def async_verifier(self, audience: str | None = None, **settings: Any) -> AsyncVerifier:
+        """The same for asyncio."""
+        clients = {"http_client": self.async_http_client, "background_client": self.http_client}
+        made = AsyncVerifier(self.url, **self._defaults(audience) | clients | settings)
+        self._verifiers.add(made)
+        return made
+
+    def _defaults(self, audience: str | None) -> dict[str, Any]:
         if audience is not None and audience not in self.audiences:
             self.audiences.append(audience)
-        defaults: dict[str, Any] = {
+        return {
+            "audience": audience or self.audiences[0],
             "client_id": "client_of_the_api",
             "client_secret": "not asked for",
             "key_templates": (self._template,),
             "max_staleness": timedelta(0),
-            "http_client": self.http_client,
             "clock": self._clock,
         }
-        made = Verifier(self.url, audience or self.audiences[0], **defaults | settings)
-        self._verifiers.add(made)
+
+    def client(
+        self, scope: str = "", *, rate_limits: Collection[str] = (), **also: Any
+    ) -> IssuedClient:
+        """A client, for the tests of a program that asks for its tokens itself.
+
+        `also`: what `token` takes, for all of its tokens. Raises InvalidScope.
+
+        >>> from keyturn.client import TokenSource
+        >>> issuer = TestIssuer()
+        >>> client = issuer.client("bookings:read", org="org_1")
+        >>> source = TokenSource(issuer.url, *client, http_client=issuer.http_client)
+        >>> issuer.verifier().verify(f"Bearer {source.token()}").organization
+        'org_1'
+        """
+        made = self._clients.make(scope, also)
+        self._books.limit(made.client_id, rate_limits)
         return made
+
+    @property
+    def usage(self) -> list[dict[str, Any]]:
+        """What verifiers have reported: entries as `POST /v1/usage/reports` takes them."""
+        return self._books.usage
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The same of single requests, where they are reported."""
+        return self._books.requests
 
     def token(
         self,
@@ -154,6 +198,7 @@ class TestIssuer:
         expires_in: timedelta | None = None,
         allowed_ips: Collection[str] = (),
         allowed_domains: Collection[str] = (),
+        rate_limits: Collection[str] = (),
         claims: Mapping[str, Any] | None = None,
     ) -> str:
         """An API key. `claims` are put over what the issuer says of it; None removes one.
@@ -172,6 +217,7 @@ class TestIssuer:
             "kind": kind,
             "allowed_ips": list(allowed_ips) or None,
             "allowed_domains": list(allowed_domains) or None,
+            "rate_limits": self._books.limit(name, rate_limits) or None,
         }
         if expires_in is not None:
             members["exp"] = members["iat"] + int(expires_in.total_seconds())
@@ -187,7 +233,8 @@ class TestIssuer:
         if is_token_shaped(credential):
             self._revoked_tokens.append(self._of_ours(credential).get("jti", ""))
             for verifier in self._verifiers:
-                verifier.refresh()
+                if verifier._statuses is not None:
+                    verifier._statuses.refresh()
         self._end(credential, Reason.REVOKED)
 
     def disable(self, key: str) -> None:
@@ -232,15 +279,27 @@ class TestIssuer:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         """As the issuer would over HTTP; what it does not know is 404."""
         url, base = str(request.url), self._base
-        keys, introspection = f"{base}/jwks", f"{base}/introspect"
+        keys, introspection, token = f"{base}/jwks", f"{base}/introspect", f"{base}/oauth/token"
         if url == metadata_url(self.url):
-            members = {"issuer": self.url, "jwks_uri": keys}
-            return _json(200, members | {"introspection_endpoint": introspection})
+            members = {
+                "issuer": self.url,
+                "jwks_uri": keys,
+                "introspection_endpoint": introspection,
+                "token_endpoint": token,
+            }
+            return _json(200, members)
         if url == keys:
             jwk = ECAlgorithm.to_jwk(self._private_key.public_key(), as_dict=True)
             return _json(200, {"keys": [{**jwk, "kid": _KID, "key_ops": ["verify"]}]})
         if url == introspection:
             return _json(200, self._said(parse_qs(request.content.decode())))
+        if url == token:
+            shown = request.headers.get("authorization", "")
+            return _json(*self._clients.token(shown, request.content))
+        if url == f"{base}/v1/leases":
+            return _json(200, self._books.draw(request.content))
+        if url == f"{base}/v1/usage/reports":
+            return _json(200, self._books.report(request.content))
         if url == f"{base}/statuses":
             return httpx.Response(200, stream=httpx.ByteStream(self._statuses(url).encode()))
         return _json(404, {})

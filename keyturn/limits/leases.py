@@ -109,7 +109,7 @@ class LeasedLimits:
         with self._lock:
             purse, now = self._purse(visit.place), self._monotonic()
             if not purse.must_draw(visit.cost, now):
-                return purse.spend(visit.cost, now, visit.principal.id)
+                return purse.spend(visit.cost, now, visit.principal.client_id)
         # One asks, the others wait, and then look what is left for them.
         raise Pending(Question((self, visit.place), partial(self._serve, visit)))
 
@@ -143,7 +143,7 @@ class LeasedLimits:
                 return self._count_alone(purse, visit)
         # What was drawn at this moment is spent at it, however long the answer took.
         with self._lock:
-            return purse.spend(visit.cost, now, visit.principal.id)
+            return purse.spend(visit.cost, now, visit.principal.client_id)
 
     def _draw(self, purse: Purse, visit: _Visit, asks: dict[str, Any], now: float) -> Talk[None]:
         if now < self._away_until:
@@ -183,6 +183,6 @@ class _Visit:
 
     def __init__(self, principal: Principal, route_class: str, cost: int) -> None:
         self.principal, self.cost = principal, cost
-        self.place = (principal.id, route_class)
+        self.place = (principal.client_id, route_class)
         self.usages: tuple[Usage, ...] | None = None
         self.refused: CredentialRefused | None = None

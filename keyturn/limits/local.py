@@ -83,8 +83,12 @@ class LocalLimits:
 
 
 def counted_as(principal: Principal, route_class: str | None) -> str:
-    """What a credential is counted by: a key, and every token obtained with it, by the key's id."""
-    return f"{principal.id}:{route_class or ''}"
+    """What a credential is counted by: a key, and every token obtained with it, by the key's id.
+
+    As usage is, and leases are: by `client_id`. A subject may be one of many of a client's, and is
+    nobody of whom the issuer knows limits. A service credential is itself wherever it acts.
+    """
+    return f"{principal.client_id}:{route_class or ''}"
 
 
 def refuse_beyond(stand: Sequence[Usage], cost: int, name: str) -> None:

@@ -1,12 +1,29 @@
 """The issuer in memory gives out what real verifiers take or refuse, and nothing leaves for it."""
 
+import asyncio
 import socket
+from contextlib import closing, suppress
 from datetime import timedelta
 
 import pytest
 
-from keyturn import BASE36, CredentialRefused, InvalidScope, KeyTemplate, Verifier, key_digest
+from keyturn import (
+    BASE36,
+    AsyncGuard,
+    CredentialRefused,
+    Guard,
+    InvalidScope,
+    KeyTemplate,
+    RateLimited,
+    Route,
+    Verifier,
+    all_of,
+    key_digest,
+)
+from keyturn.client import TokenRefused, TokenSource
+from keyturn.limits.leases import LeasedLimits
 from keyturn.testing import AUDIENCE, ISSUER, TestIssuer
+from keyturn.usage import UsageReporter
 from tests.keyturn.support import Time
 
 
@@ -165,6 +182,67 @@ def test_a_service_credential(issuer):
         )
         assert principal.organization == "org_01m80zv6t3h9x2b5c7d8e4f1g0"
         assert (principal.environment, principal.acts_from) == ("test", "org_test")
+
+
+def test_a_client_asks_for_its_tokens_itself(issuer):
+    client = issuer.client("a:read b:write", org="org_7")
+    with closing(TokenSource(issuer.url, *client, http_client=issuer.http_client)) as source:
+        principal = issuer.verifier().verify(f"Bearer {source.token()}")
+        assert (principal.client_id, principal.organization) == (client.client_id, "org_7")
+        narrow = issuer.verifier().verify(f"Bearer {source.token(scope='a:read')}")
+        assert str(narrow.scopes) == "a:read"
+        with pytest.raises(TokenRefused, match="invalid_scope"):
+            source.token(scope="c:read")
+        elsewhere = source.token(resource="https://other.test")
+        assert reason(issuer.verifier(), elsewhere) == "wrong_audience"
+    wrong = TokenSource(
+        issuer.url, client.client_id, "wrong", http_client=issuer.http_client, scope="a:read"
+    )
+    with closing(wrong), pytest.raises(TokenRefused, match="invalid_client"):
+        wrong.token()
+
+
+SERVICE = "keyturn:act-as-organization a:read"
+
+
+@pytest.mark.parametrize("kind", ["key", "token", "subject", "acting key", "acting token"])
+@pytest.mark.parametrize("by", ["threads", "tasks"])
+def test_limits_and_usage_are_counted_alike(issuer, kind, by):
+    """By `client_id`, whatever the subject, and whomever it acts for."""
+    scope = SERVICE if "acting" in kind else "a:read"
+    if kind.endswith("key"):
+        shown, id = issuer.api_key(scope, rate_limits=["3/day", "2/day:booking"]), "key_1"
+    else:
+        client = issuer.client(scope, rate_limits=["3/day", "2/day:booking"])
+        id = client.client_id
+        claims = {"sub": "somebody"} if kind == "subject" else {}
+        shown = issuer.token(scope, client_id=id, claims=claims)
+    booking, passed = Route(all_of("a:read"), "booking"), []
+
+    def seen(number):
+        return {"organization": f"org_{number}"} if "acting" in kind else {}
+
+    def in_threads():
+        verifier = issuer.verifier()
+        guard = Guard(verifier, limits=LeasedLimits(verifier), usage=UsageReporter(verifier))
+        for number in range(4):
+            with suppress(RateLimited):
+                passed.append(guard.admit(f"Bearer {shown}", booking, **seen(number)))
+        guard.close()
+
+    async def in_tasks():
+        verifier = issuer.async_verifier()
+        guard = AsyncGuard(verifier, limits=LeasedLimits(verifier), usage=UsageReporter(verifier))
+        for number in range(4):
+            with suppress(RateLimited):
+                passed.append(await guard.admit(f"Bearer {shown}", booking, **seen(number)))
+        await guard.close()
+
+    in_threads() if by == "threads" else asyncio.run(in_tasks())
+    assert [admission.usages[0].remaining for admission in passed] == [1, 0]
+    counted = [(one["credential_id"], one["outcome"], one["count"]) for one in issuer.usage]
+    assert counted == [(id, "success", 2), (id, "limited", 2)]
+    assert {one["scope"] for one in issuer.usage} == {"a:read"}
 
 
 def test_keys_of_another_form():
