@@ -33,6 +33,7 @@ from keyturn.apikey import (
     prefix_of,
 )
 from keyturn.async_bearer import AsyncVerifier
+from keyturn.authorization import unverified_issuer
 from keyturn.bearer import Verifier, VerifierSettings
 from keyturn.claims import UNSAFE_ANY_AUDIENCE, AccessTokenClaims
 from keyturn.errors import (
@@ -132,4 +133,5 @@ __all__ = [
     "last_four",
     "prefix_of",
     "present",
+    "unverified_issuer",
 ]

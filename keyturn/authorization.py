@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from keyturn import wire
 from keyturn.errors import (
     CredentialMalformed,
     CredentialMissing,
@@ -11,7 +12,7 @@ from keyturn.errors import (
     InvalidToken,
     Reason,
 )
-from keyturn.verify import MAX_TOKEN_LENGTH
+from keyturn.verify import MAX_TOKEN_LENGTH, is_token_shaped
 
 MAX_OPAQUE_KEY = 512
 """Characters of a key without a template that are looked at."""
@@ -37,6 +38,24 @@ def read_credential(authorization: str | None) -> str:
         other = _OTHER_SCHEME.fullmatch(authorization) is not None
         raise CredentialMalformed(other_scheme=other)
     return found[1]
+
+
+def unverified_issuer(authorization: str | None) -> str:
+    """What a token says of its issuer; "" where there is none to read. Nothing of it is checked: it
+    is for choosing the verifier that does, where an API takes tokens of several issuers.
+
+    >>> token = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2EuZXhhbXBsZSJ9.AA"
+    >>> unverified_issuer(f"Bearer {token}"), unverified_issuer("Bearer kt_live_x")
+    ('https://a.example', '')
+    """
+    try:
+        credential = read_credential(authorization)
+        if not is_token_shaped(credential):
+            return ""
+        iss = wire.json_object(wire.base64url(credential.split(".")[1].encode())).get("iss")
+    except (CredentialRefused, wire.Unreadable):
+        return ""
+    return iss if isinstance(iss, str) else ""
 
 
 def can_be_sent(credential: str) -> bool:
