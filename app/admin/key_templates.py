@@ -41,3 +41,11 @@ def retired(
     if len(former) > MAX_FORMER:
         raise Conflict(f"The template has changed {MAX_FORMER} times", field="key_template")
     return former
+
+
+def example(settings: Settings, environments: Iterable[str], departures: Mapping[str, Any]) -> str:
+    """A key that looks so, made by chance and held by nobody. Raises Invalid."""
+    environments = tuple(environments)
+    read_departures(settings, environments, departures)
+    template = key_template(settings.key_prefix, environments, departures)
+    return template.generate(template.environments[0] if template.environments else None)

@@ -27,6 +27,20 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// What would come of a form is shown as it is filled; its button does the same without a script.
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  form.addEventListener("change", async () => {
+    const typed = new URLSearchParams(new FormData(form));
+    typed.set("preview", "yes");
+    const answer = await fetch(form.action, { method: "POST", body: typed });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("preview");
+    if (fresh) {
+      form.querySelector("#preview").replaceWith(fresh);
+    }
+  });
+}
+
 // Copy buttons: shown here, because without a script they could do nothing.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
