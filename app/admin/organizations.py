@@ -17,7 +17,7 @@ from app.admin.labels import SETTING as LABELS_SETTING
 from app.admin.labels import read_labels
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rate_limits import RateLimitInput, read_rate_limits
-from app.admin.rights import reach, require, require_operator, require_organization
+from app.admin.rights import reach, require, require_any, require_operator, require_organization
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE, USERS_WRITE
 from app.errors import Conflict, Invalid, NotFound
 from app.ids import new_id
@@ -185,6 +185,16 @@ def list_page(
 def show(desk: Desk, actor: Actor, organization_id: str) -> OrganizationView:
     """One organization; for those who administer it, their own. Raises Forbidden, NotFound."""
     require_organization(actor, organization_id)
+    return _shown(desk, organization_id)
+
+
+def own(desk: Desk, actor: Actor) -> OrganizationView:
+    """The actor's own, for whoever administers anything in it. Raises Forbidden."""
+    require_any(actor)
+    return _shown(desk, actor.organization_id)
+
+
+def _shown(desk: Desk, organization_id: str) -> OrganizationView:
     with desk.store.reading() as session:
         row = organizations.get(session, fields.object_id(organization_id, "organization"))
         if row is None:

@@ -25,11 +25,17 @@ def require_operator(actor: Actor, scope: str) -> None:
 
 
 def require_organization(actor: Actor, organization_id: str) -> None:
-    """Whether the actor may look at this organization: at their own, who administers anything in
-    it; the operator's by a scope at any. Raises Forbidden."""
-    if organization_id != actor.organization_id:
+    """Whether the actor may look at this organization: the operator's by a scope at any, others at
+    their own, when they administer anything in it. Raises Forbidden."""
+    if actor.is_operator or organization_id != actor.organization_id:
         require_operator(actor, ORGANIZATIONS_READ)
-    elif not any(scope.startswith(NAMESPACE) for scope in actor.scopes):
+    else:
+        require_any(actor)
+
+
+def require_any(actor: Actor) -> None:
+    """Raises Forbidden unless the actor administers anything."""
+    if not any(scope.startswith(NAMESPACE) for scope in actor.scopes):
         raise Forbidden(f"This needs a scope below {NAMESPACE}")
 
 

@@ -86,7 +86,7 @@ def key_policy() -> Any:
 
 def shown(id: str, edit_url: Callable[[str], str], policy_url: str | None = None) -> Any:
     """A page of an organization; also of another one, for the operator."""
-    found = organizations.show(desk(), actor(), id)
+    found = _organization(id)
     policy = stands = None
     if may(KEYS_READ):
         policy = policies.show(desk(), actor(), organization_id=id)
@@ -137,7 +137,7 @@ def policy_edited(id: str, back: str) -> Any:
     require(actor(), KEYS_WRITE)
     found = policies.show(desk(), actor(), organization_id=id)
     form = PolicyForm(obj=found)
-    if not organizations.show(desk(), actor(), id).is_operator:
+    if not _organization(id).is_operator:
         del form.service_keys
 
     def change() -> policies.KeyPolicy:
@@ -148,3 +148,9 @@ def policy_edited(id: str, back: str) -> Any:
         return page("key_policy", form, back=back)
     flash("Saved.")
     return redirect(back, 303)
+
+
+def _organization(id: str) -> organizations.OrganizationView:
+    if id == actor().organization_id:
+        return organizations.own(desk(), actor())
+    return organizations.show(desk(), actor(), id)
