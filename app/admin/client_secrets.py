@@ -70,6 +70,9 @@ class SecretView:
     created_at: datetime
     created_by: str | None
     expires_at: datetime | None
+    exposed_at: datetime | None
+    """When it was first seen where others can read it; such a secret should be replaced."""
+    exposed_by: str | None
     last_used_at: datetime | None
 
 

@@ -94,6 +94,8 @@ def _answer_key(work: Transaction, row: ApiKeyRow, action: str, leak: Leak) -> N
 def _answer_secret(
     work: Transaction, client: ClientRow, row: ClientSecretRow, action: str, leak: Leak
 ) -> None:
+    if row.exposed_at is None:
+        row.exposed_at, row.exposed_by = work.now, BY
     if action == GRACE:
         row.expires_at = _last_day(row.expires_at, work.now)
     client_secrets.record(

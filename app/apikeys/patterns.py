@@ -32,7 +32,7 @@ class Pattern:
 
 def known_patterns(desk: Desk) -> list[Pattern]:
     """Of every template that some organization has or has had, and of client secrets."""
-    return patterns((*desk.directory.key_templates(), desk.directory.secret_template()))
+    return patterns(desk.directory.templates())
 
 
 def patterns(templates: Iterable[KeyTemplate]) -> list[Pattern]:

@@ -34,7 +34,9 @@ from app.wiring import CLIENT_AUTH_METHODS
 
 METHODS = tuple(method.name for method in CLIENT_AUTH_METHODS)
 COLUMNS = ("client_id", "name", "environment", "status", "scopes", "last_used_at")
-SECRET_COLUMNS = ("id", "prefix", "last_four", "status", "expires_at", "last_used_at", "note")
+SECRET_COLUMNS = (
+    "id", "prefix", "last_four", "status", "expires_at", "last_used_at", "exposed_at", "note"
+)  # fmt: skip
 DEFAULT_GRACE = "24h"
 LARGEST_JWKS = 64 * 1024
 

@@ -131,6 +131,11 @@ class Directory:
         """How client secrets can look here, in every organization's environments."""
         return self._looks().secrets
 
+    def templates(self) -> tuple[KeyTemplate, ...]:
+        """Of both."""
+        looks = self._looks()
+        return (*looks.keys, looks.secrets)
+
     def _looks(self) -> _Templates:
         self._feed.require_fresh()
         return self._templates or self._load_templates()

@@ -186,3 +186,45 @@ def test_a_key_is_exchanged_over_https_only(secure, scheme, status):
 def test_where_the_issuer_is_http_a_key_is_exchanged_there(installation):
     data = {**EXCHANGE, "subject_token": installation.api_key().key}
     assert installation.http.post("/oauth/token", data=data).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/oauth/token?client_id=x&client_secret={}", 400),
+        ("GET", "/oauth/token?client_secret={}", 405),
+        ("POST", "/oauth/introspect?client_secret={}", 400),
+        ("GET", "/v1/me?client_secret={}", 401),
+    ],
+)
+def test_a_client_secret_in_the_url_is_refused_and_flagged(
+    installation, caplog, method, path, status
+):
+    client, other = installation.client(), installation.client()
+    caplog.set_level(logging.DEBUG)
+    for _ in range(2):
+        url = path.format(client.client_secret)
+        answer = installation.http.request(method, url, data={"grant_type": "client_credentials"})
+        assert answer.status_code == status
+        assert client.client_secret not in answer.text
+    installation.services.shipper.ship_now()
+    ours = [record for record in caplog.records if not record.name.startswith("http")]
+    assert client.client_secret not in " ".join(record.getMessage() for record in ours)
+    secrets = {
+        one: installation.http.get(
+            f"/v1/clients/{one}/secrets",
+            headers={"Authorization": f"Bearer {installation.api_key(['keyturn:*']).key}"},
+        ).json()["data"]
+        for one in (client.client_id, other.client_id)
+    }
+    assert secrets[client.client_id][0]["exposed_by"] == "in_query"
+    assert secrets[client.client_id][0]["exposed_at"] is not None
+    assert secrets[other.client_id][0]["exposed_at"] is None
+    events = installation.rows(
+        "SELECT id FROM audit_events WHERE type = 'client_secret.exposed' AND target_id = :id",
+        id=client.client_id,
+    )
+    assert len(events) == 1
+    # It still works where it belongs: its owner decides when it ends.
+    data = {"grant_type": "client_credentials"}
+    assert installation.http.post("/oauth/token", data=data, auth=client).status_code == 200

@@ -55,6 +55,9 @@ class ClientSecretRow(Base):
     created_by: Mapped[str | None] = mapped_column(String(64), index=True)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    exposed_at: Mapped[datetime | None]
+    exposed_by: Mapped[str | None] = mapped_column(String(32))
+    """As of an API key."""
     last_used_at: Mapped[datetime | None]
 
 

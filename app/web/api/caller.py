@@ -77,7 +77,7 @@ def _require_hidden(found: Services, origin: Origin) -> None:
 
     Raises CredentialExposed; the key's owner is told.
     """
-    credential = credential_in_url(_url(), found.directory.key_templates())
+    credential = credential_in_url(_url(), found.directory.templates())
     reason = Reason.IN_QUERY
     authorization = request.headers.get("Authorization")
     if credential is None and authorization is not None and not g.is_secure:

@@ -72,6 +72,8 @@ class Secret(Answer):
     created_at: Instant
     created_by: str | None
     expires_at: Instant | None
+    exposed_at: Instant | None
+    exposed_by: str | None
     last_used_at: Instant | None
 
 
