@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from keyturn.errors import KeyturnError
-from keyturn.requirements import Requirement, all_of
+from keyturn.requirements import Requirement, all_of, any_of
 
 # Frameworks write a parameter as {id}, {path:path}, <id> or <int:id>. Its name says nothing here.
 _PARAMETER = re.compile(r"\{[^{}]*\}|<[^<>]*>")
@@ -81,6 +81,36 @@ declared and not served: GET /bookings/{id}, POST /bookings
             self._routes[place] = Route(asked) if isinstance(asked, Requirement) else asked
             self._written[place] = written
 
+    @classmethod
+    def read(cls, document: Mapping[str, object]) -> RoutePolicy:
+        """A policy as JSON has it: null is public, "" any credential, "a b" both scopes, ["a", "b"]
+        either of them. Raises ValueError.
+
+        >>> policy = RoutePolicy.read({"GET /health": None, "GET /rooms": ["a:read", "b:read"]})
+        >>> str(policy.of("GET", "/rooms").needs)
+        'a:read or b:read'
+        """
+        return cls({written: _asked(written, said) for written, said in document.items()})
+
+    def at(self, method: str, path: str) -> tuple[str, Route] | None:
+        """What a request asks, and the route as it was declared; a path without a parameter goes
+        before one with. None where none is declared.
+
+        >>> policy = RoutePolicy({"GET /rooms/{id}": all_of("a:read"), "GET /rooms/all": PUBLIC})
+        >>> policy.at("GET", "/rooms/7")[0], policy.at("GET", "/rooms/all")[0]
+        ('GET /rooms/{id}', 'GET /rooms/all')
+        """
+        wanted = ("GET", "HEAD") if method == "HEAD" else (method,)
+        fitting = [
+            (path_of.count("{}"), self._written[verb, path_of], route)
+            for (verb, path_of), route in self._routes.items()
+            if verb in wanted and _pattern(path_of).fullmatch(path)
+        ]
+        if not fitting:
+            return None
+        _, written, route = min(fitting, key=lambda one: one[:2])
+        return written, route
+
     def of(self, method: str, path: str) -> Route | None:
         """What a route asks; None where it is not declared. HEAD is declared with GET."""
         path = nameless(path)
@@ -108,6 +138,21 @@ declared and not served: GET /bookings/{id}, POST /bookings
             raise PolicyRefused(
                 "; ".join(f"{what}: {', '.join(sorted(which))}" for what, which in wrong if which)
             )
+
+
+def _asked(written: str, said: object) -> Route | Requirement:
+    if said is None:
+        return PUBLIC
+    parts = said if isinstance(said, list) else [said]
+    alternatives = [one for one in parts if isinstance(one, str)]
+    if not parts or len(alternatives) < len(parts):
+        raise ValueError(f"{written!r}: null, scopes in a string, or a list of such")
+    return any_of(*(all_of(*one.split()) for one in alternatives))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = (re.escape(part) for part in path.split("{}"))
+    return re.compile("[^/]+".join(parts))
 
 
 def nameless(path: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.admin.desk import Desk
 from app.admin.rights import reach, require
 from app.apikeys.values import ApiKeyView, status_at, view
 from app.builtin import KEYS_READ
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.key_templates import key_templates
 from app.records import ACTIVE, DISABLED, EXPIRED, REVOKED, ROTATED, Actor, Organization
 from app.storage import api_keys, organizations, plans, usage_queries
@@ -19,6 +20,8 @@ from keyturn.apikey import KeyTemplate, key_digest
 from keyturn.authorization import can_be_sent
 from keyturn.errors import BadChecksum, MalformedKey, Reason, RestrictionRefused
 from keyturn.restrictions import Restrictions
+from keyturn.routes import Route, RoutePolicy
+from keyturn.scope import ScopeSet
 
 MAX_LENGTH = 16 * 1024
 NETWORKS = 3
@@ -35,6 +38,10 @@ class Situation:
     """That of the API."""
     scopes: Sequence[str] = ()
     """Those that the route needs."""
+    route: str | None = None
+    """``GET /bookings/7``, as it is called, of the API that ``policy`` describes."""
+    policy: Mapping[str, Any] | None = None
+    """What each of its routes asks (``keyturn.RoutePolicy.read``)."""
 
 
 ANYWHERE = Situation()
@@ -62,11 +69,13 @@ class Inspection:
 
 
 def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> Inspection:
-    """Take a key apart as a request in that situation would. Raises Forbidden, Unavailable.
+    """Take a key apart as a request in that situation would. Raises Forbidden, Invalid and
+    Unavailable.
 
     Another organization's key is as unknown as one that never was.
     """
     require(actor, KEYS_READ)
+    needed = _needed(asked)
     if len(key) > MAX_LENGTH:
         return Inspection((Check("format", False, "far too long to be a key"),), None)
     with desk.store.reading() as session:
@@ -86,7 +95,7 @@ def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> 
             _environment(owner, row, asked.environment),
             _restriction("network", Reason.IP_NOT_ALLOWED, shown, asked),
             _domain(organizations.record(session, owner), row, shown, asked),
-            _scopes(shown, asked.scopes),
+            *needed(shown),
             _limits(shown, plan),
             _use(shown, usage_queries.networks_of(session, row.id, NETWORKS)),
         )
@@ -160,6 +169,37 @@ def _environment(owner: OrganizationRow, row: ApiKeyRow, wanted: str | None) -> 
     if wanted is not None and says != wanted:
         return Check("environment", False, f"{says}, not {wanted}: use a key of {wanted}")
     return Check("environment", True, says)
+
+
+def _needed(asked: Situation) -> Callable[[ApiKeyView], Iterator[Check]]:
+    """What the route asks of a key, or the scopes by themselves. Raises Invalid."""
+    if asked.policy is None or asked.route is None:
+        if (asked.policy is None) != (asked.route is None):
+            raise Invalid("route and policy belong together", field="route")
+        return lambda key: iter((_scopes(key, asked.scopes),))
+    if asked.scopes:
+        raise Invalid("The policy says what the route needs", field="scopes")
+    method, _, path = asked.route.partition(" ")
+    try:
+        found = RoutePolicy.read(asked.policy).at(method.upper(), path.partition("?")[0])
+    except ValueError as error:
+        raise Invalid(f"policy: {error}", field="policy") from None
+    return lambda key: _route(key, f"{method.upper()} {path}", found)
+
+
+def _route(key: ApiKeyView, asked: str, found: tuple[str, Route] | None) -> Iterator[Check]:
+    if found is None:
+        yield Check("route", False, f"{asked} is not declared: look at method, path and policy")
+        yield _scopes(key, ())
+        return
+    written, route = found
+    yield Check("route", True, f"{written} asks {route.needs or 'nobody'}".rstrip())
+    if route.needs is None or route.needs.is_met_by(ScopeSet.of(key.scopes)):
+        yield Check("scopes", True, f"holds what {written} needs")
+    else:
+        held = " ".join(key.scopes) or "none"
+        says = f"lacks {route.needs}: make a key with it; this one holds {held}"
+        yield Check("scopes", False, says)
 
 
 def _scopes(key: ApiKeyView, needed: Sequence[str]) -> Check:

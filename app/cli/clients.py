@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 from flask import Flask
@@ -18,10 +16,10 @@ from app.cli.terminal import (
     READABLE,
     Group,
     Installation,
-    Refused,
     act_as,
     as_json,
     given,
+    json_file,
     org,
     paged,
     print_one,
@@ -38,7 +36,6 @@ SECRET_COLUMNS = (
     "id", "prefix", "last_four", "status", "expires_at", "last_used_at", "exposed_at", "note"
 )  # fmt: skip
 DEFAULT_GRACE = "24h"
-LARGEST_JWKS = 64 * 1024
 
 group = Group("client", help="Clients: services that obtain tokens at /oauth/token.")
 
@@ -98,7 +95,7 @@ def create(
             preset=preset,
             audiences=audience,
             token_endpoint_auth_method=auth_method,
-            jwks=_jwks(jwks),
+            jwks=json_file(jwks),
             jwks_uri=jwks_uri,
             token_ttl=token_ttl,
             act_as_organizations=[at.named_organization(one) for one in act_as],
@@ -198,7 +195,7 @@ def update(
         preset=given(preset),
         audiences=replaced(audience, any_audience),
         token_endpoint_auth_method=given(auth_method),
-        jwks=given(_jwks(jwks)),
+        jwks=given(json_file(jwks)),
         jwks_uri=given(jwks_uri),
         token_ttl=None if default_token_ttl else given(token_ttl),
         act_as_organizations=replaced([at.named_organization(one) for one in act_as], act_as_any),
@@ -295,16 +292,3 @@ def delete(client_id: str, org: str | None) -> None:
     """Remove a client and its secrets for ever."""
     at = Installation()
     clients.delete(at.desk, at.actor, client_id, organization_id=at.organization(org))
-
-
-def _jwks(file: Path | None) -> Any:
-    """What is in the file; whether that is a JWK Set, the use case says."""
-    if file is None:
-        return None
-    try:
-        jwks = json.loads(file.read_bytes()[:LARGEST_JWKS])
-    except ValueError:
-        jwks = None
-    if not isinstance(jwks, dict):
-        raise Refused(f"{file} holds no JWK Set: a JSON object with `keys`")
-    return jwks

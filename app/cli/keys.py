@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from flask import Flask
 
 from app.admin.pages import Page
-from app.apikeys import endings, inspection, lifecycle, patterns, succession
+from app.apikeys import endings, lifecycle, patterns, succession
 from app.apikeys.endings import REASONS
 from app.apikeys.policies import ROTATIONS
 from app.apikeys.rules import MISSING_ORIGIN
@@ -21,20 +19,18 @@ from app.apikeys.values import (
     NewApiKey,
 )
 from app.cli.key_import import import_
+from app.cli.key_inspection import inspect
 from app.cli.terminal import (
     DURATION,
     Group,
     Installation,
-    Refused,
     act_as,
     as_json,
     given,
     org,
     paged,
-    plain,
     print_one,
     print_page,
-    print_table,
     replaced,
     say_once,
     tokens,
@@ -43,7 +39,6 @@ from app.cli.terminal import (
 COLUMNS = (
     "id", "name", "environment", "status", "prefix", "last_four", "expires_at", "last_used_at"
 )  # fmt: skip
-LONGEST_KEY = 16 * 1024
 
 why = click.option("--reason", default="", help=f"{', '.join(REASONS)}, or any line: it is kept.")
 
@@ -52,6 +47,7 @@ group = Group("key", help="API keys: long-lived credentials, sent as they are.")
 
 def register(app: Flask) -> None:
     group.add_command(import_)
+    group.add_command(inspect)
     app.cli.add_command(group)
 
 
@@ -317,41 +313,6 @@ def enable(key_id: str, org: str | None, json_wanted: bool) -> None:
     )
 
 
-@group.command("inspect")
-@click.option("--ip", help="As if it came from this address.")
-@click.option("--origin", help="As if a page of this origin sent it, as https://shop.example.com.")
-@click.option("--environment", help="As if the API were of this environment.")
-@click.option("--needs", multiple=True, metavar="SCOPES", help="As if the route needed these.")
-@as_json
-def inspect(
-    ip: str | None,
-    origin: str | None,
-    environment: str | None,
-    needs: tuple[str, ...],
-    json_wanted: bool,
-) -> None:
-    """Say which rule blocks a key, read from stdin: it is no argument, for arguments are listed.
-
-    Exit status 1 when a rule blocks it.
-    """
-    at = Installation()
-    asked = inspection.Situation(
-        ip=ip, origin=origin, environment=environment, scopes=tokens(needs) or ()
-    )
-    found = inspection.inspect(at.desk, at.actor, _key_from_stdin(), asked)
-    if json_wanted:
-        print_one(found, True, passed=found.passed)
-    else:
-        words = {True: "ok", False: "BLOCKS", None: "-"}
-        print_table(
-            [plain(check) | {"passed": words[check.passed]} for check in found.checks],
-            ("rule", "passed", "says"),
-        )
-    if not found.passed:
-        blocking = next(check for check in found.checks if check.passed is False)
-        raise Refused(f"{blocking.rule}: {blocking.says}")
-
-
 @group.command("patterns")
 @click.option(
     "--for",
@@ -378,12 +339,3 @@ def _print_made(made: CreatedApiKey, json_wanted: bool) -> None:
     print_one(made.api_key, False, key=made.key)
     click.echo(f"\n{made.variable}={made.key}")  # for an .env file
     say_once(json_wanted)
-
-
-def _key_from_stdin() -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt("Key", hide_input=True, err=True)).strip()
-    text = sys.stdin.read(LONGEST_KEY + 2).strip()
-    if not text:
-        raise click.UsageError("no key on stdin")
-    return text

@@ -25,6 +25,7 @@ from app.storage.schema import require_current
 from app.wiring import services
 from keyturn.errors import KeyturnError
 
+LARGEST_FILE = 64 * 1024
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -153,6 +154,19 @@ def replaced(values: Sequence[T], cleared: bool) -> Sequence[T] | Unset:
 def tokens(scope: Iterable[str]) -> list[str] | None:
     """``--scope "a:b c:d"``, repeatable; None where it was not used."""
     return [token for text in scope for token in text.split()] or None
+
+
+def json_file(file: Path | None) -> Any:
+    """The JSON object in a file; what it must hold, the use case says. Raises Refused."""
+    if file is None:
+        return None
+    try:
+        found = json.loads(file.read_bytes()[:LARGEST_FILE])
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Refused(f"{file} holds no JSON object")
+    return found
 
 
 # Output ------------------------------------------------------------------------------------

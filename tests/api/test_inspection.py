@@ -150,3 +150,65 @@ def test_last_use_is_shown(installation, inspect, owner):
 
     eventually(lambda: says().startswith("last used at 2"), timeout=10)
     assert says().endswith("seen from 192.0.2.0/24")
+
+
+POLICY = {
+    "GET /rooms/{id}": "rooms:read",
+    "GET /rooms/free": None,
+    "POST /rooms": ["rooms:write", "rooms:read rooms:book"],
+    "GET /me": "",
+}
+
+
+@pytest.mark.row("S1-25", "S2-67", "S2-73")
+@pytest.mark.parametrize(
+    ("route", "blocked", "says"),
+    [
+        ("GET /rooms/7", [], "GET /rooms/{id} asks rooms:read"),
+        ("get /rooms/7?page=2", [], "GET /rooms/{id} asks rooms:read"),
+        ("HEAD /rooms/7", [], "GET /rooms/{id} asks rooms:read"),
+        ("GET /rooms/free", [], "GET /rooms/free asks nobody"),
+        ("GET /me", [], "GET /me asks"),
+        ("POST /rooms", ["scopes"], "POST /rooms asks rooms:write or rooms:book rooms:read"),
+        ("PUT /rooms/7", ["route"], "PUT /rooms/7 is not declared"),
+        ("GET /rooms/7/beds", ["route"], "GET /rooms/7/beds is not declared"),
+        ("nonsense", ["route"], "NONSENSE"),
+    ],
+)
+def test_scopes_against_a_route(inspect, key, route, blocked, says):
+    situation = {"ip": "10.1.2.3", "origin": "https://shop.example.com"}
+    lines = inspect(key.key, route=route, policy=POLICY, **situation)
+    assert blocking(lines) == blocked
+    assert lines["route"]["says"].startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("also", "field"),
+    [
+        ({"route": "GET /x"}, "route"),
+        ({"policy": POLICY}, "route"),
+        ({"route": "GET /x", "policy": POLICY, "scopes": ["a:b"]}, "scopes"),
+        ({"route": "GET /x", "policy": {"rooms": "a:b"}}, "policy"),
+        ({"route": "GET /x", "policy": {"GET /x": 7}}, "policy"),
+        ({"route": "GET /x", "policy": {"GET /x": []}}, "policy"),
+        ({"route": "GET /x", "policy": {"GET /x": "rooms:*"}}, "policy"),
+        ({"route": "GET /x", "policy": ["GET /x"]}, "policy"),
+    ],
+)
+def test_a_route_needs_its_policy(owner, key, also, field):
+    answer = owner.admin.post("/v1/api-keys/inspect", json={"key": key.key, **also})
+    assert answer.status_code == 400
+    assert [one["field"] for one in answer.json()["error"]["details"]] == [field]
+
+
+def test_a_route_on_the_command_line(installation, tmp_path):
+    key, file = installation.api_key(["bookings:read"]), tmp_path / "policy.json"
+    file.write_text('{"GET /bookings/{id}": "bookings:read", "POST /bookings": "bookings:create"}')
+    run = installation.app.test_cli_runner().invoke
+    for route, status in (("GET /bookings/7", 0), ("POST /bookings", 1)):
+        named = ["key", "inspect", "--route", route, "--policy", str(file)]
+        done = run(args=named, input=key.key)
+        assert (done.exit_code, f"{route.split()[0]} /bookings" in done.stdout) == (status, True)
+    file.write_text("[]")
+    refused = run(args=[*named[:4], "--policy", str(file)], input=key.key)
+    assert (refused.exit_code, "no JSON object" in refused.stderr) == (1, True)

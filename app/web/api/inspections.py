@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from app.apikeys import inspection
 from app.builtin import KEYS_READ
@@ -16,6 +16,18 @@ from app.web.api.documented import WRITES, collection, gives, needs
 from app.web.api.values import Answer, Body, Environment, Scopes, example
 
 blueprint = collection("inspection", "Why a key does not work", "api-keys/inspect")
+
+
+Policy = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "title": "Route policy",
+            "description": "`GET /bookings/{id}` and what it asks: null is public, scopes in a "
+            "string are all needed, of a list one is enough.",
+        }
+    ),
+]
 
 
 class Inspecting(Body):
@@ -32,6 +44,12 @@ class Inspecting(Body):
     )
     environment: Environment | None = Field(None, description="That of the API.")
     scopes: Scopes = Field([], description="Those that the route needs.")
+    route: Annotated[str, Field(max_length=512)] | None = Field(
+        None,
+        description="In place of scopes: a request, as `GET /bookings/7`, and in `policy` "
+        "what each route asks.",
+    )
+    policy: Policy | None = None
 
 
 class Check(Answer):
