@@ -26,6 +26,7 @@ from app.apikeys.rules import (
     MISSING_ORIGIN,
     default_missing_origin,
     own_scopes,
+    require_environment_said,
     require_own_limits,
     require_publishable,
     require_room,
@@ -78,6 +79,7 @@ def read_new(
     scopes = own_scopes(actor, new.preset) if new.scopes is None else new.scopes
     grant = chosen_grant(work, organization, scopes, new.preset)
     flat = require_grantable(actor, organization, grant)
+    require_environment_said(organization, new.environment)
     environment = new.environment or default_environment(actor, organization)
     fields.one_of(environment, organization.environments, "environment")
     require_environment(actor, environment)

@@ -43,6 +43,13 @@ def within_own_life(work: Transaction, expires_at: datetime | None) -> datetime 
     return expires_at or own.expires_at
 
 
+def require_environment_said(organization: Organization, environment: str | None) -> None:
+    """Where the documents have people choose it, no environment is chosen for them (S2-14)."""
+    if environment is None and organization.profile == "experiencelocal":
+        choices = ", ".join(organization.environments)
+        raise Invalid(f"environment must be one of: {choices}", field="environment")
+
+
 def default_missing_origin(owner: OrganizationRow, kind: str) -> str:
     """What a key bound to domains does without an Origin when nothing is said (C-9)."""
     return ALLOW if owner.profile == "reservekit" and kind != PUBLISHABLE else DENY

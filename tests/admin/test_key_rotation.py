@@ -69,7 +69,7 @@ def test_the_profile_says_how_long_grace_is(house, tenant):
     succession.rotate(tenant.desk, tenant.administrator, key.id)
     assert lifecycle.show(tenant.desk, tenant.administrator, key.id).status == "active"
     house.change_organization(tenant.id, profile="experiencelocal")
-    key = make(tenant).api_key
+    key = make(tenant, environment="live").api_key
     succession.rotate(tenant.desk, tenant.administrator, key.id)
     assert lifecycle.show(tenant.desk, tenant.administrator, key.id).status == "rotated"
 

@@ -19,7 +19,9 @@ def key_under(installation):
 
     def make(profile, scopes=()):
         organization = installation.organization(profile=profile)
-        return organization, installation.api_key(scopes, organization=organization)
+        return organization, installation.api_key(
+            scopes, organization=organization, environment="live"
+        )
 
     return make
 

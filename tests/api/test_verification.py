@@ -139,7 +139,9 @@ def test_it_counts_for_the_class_that_is_named(verify, key):
 def test_the_numbers_of_a_profile(installation, verify, tenant):
     other = tenant()
     installation.change_organization(other.organization_id, profile="experiencelocal")
-    made = installation.api_key(["rooms:read"], organization=other.organization_id).key
+    made = installation.api_key(
+        ["rooms:read"], organization=other.organization_id, environment="live"
+    ).key
     found = {
         name: [(one["limit"], one["window"]) for one in verdict["limits"]]
         for name in ("widget", "booking", "validation")

@@ -65,6 +65,7 @@ def test_a_key_is_made_of_name_environment_permissions_and_restrictions(installa
     ):
         assert said in page
     assert "Partner portal" in ada.get("/api-keys").text
+    assert "Partner portal" in ada.get("/activity").text
     ada.send(f"/api-keys/{key_id}/edit", name="Portal", description="", allowed_ips="")
     key = shown(installation, key_id)
     assert (key.name, key.description, key.allowed_ips) == ("Portal", "", ())
@@ -129,6 +130,27 @@ def test_a_key_ends_when_it_was_said(installation, site, expires, days):
         assert ends is None
     else:
         assert ends.date() == (today + timedelta(days=days)).date()
+
+
+@pytest.mark.row("S2-14")
+def test_where_environments_are_chosen_none_is_chosen_for_people(installation, site):
+    organization = installation.organization(scopes=["a:b"], profile="experiencelocal")
+    client = installation.client(["a:b", "keyturn:keys:*"], organization=organization)
+    token = installation.http.post(
+        "/oauth/token", data={"grant_type": "client_credentials"}, auth=client
+    ).json()["access_token"]
+
+    def create(**said):
+        body = {"name": "x", "scopes": ["a:b"], **said}
+        headers = {"Authorization": f"Bearer {token}"}
+        return installation.http.post("/v1/api-keys", json=body, headers=headers)
+
+    refused = create()
+    assert refused.status_code == 400
+    assert refused.json()["error"]["details"][0]["field"] == "environment"
+    assert create(environment="test").json()["environment"] == "test"
+    form = site(organization_id=organization).form("/api-keys/new")
+    assert "environment" not in form
 
 
 @pytest.mark.row("S2-9")
@@ -221,6 +243,9 @@ def test_a_compromised_key_is_replaced_in_one_step(installation, site):
     assert not is_good(installation, key)
     assert is_good(installation, fresh)
     assert f"/dashboard/api-keys/{key_id}#use" in page.text
+    told = ada.get("/activity", target_id=key_id).text
+    assert f"/dashboard/activity?target_id={key_id}" in page.text
+    assert "api_key.revoked" in told
     old = shown(installation, key_id)
     assert old.revoked_reason == "Found on a forum"
     assert shown(installation, old.rotated_to).description == "Kept by its successor"
@@ -241,13 +266,20 @@ def test_before_the_old_key_is_revoked_one_sees_whether_the_new_one_works(instal
     assert "Successor" in ada.get(f"/api-keys/{key_id}").text
 
 
-def test_an_auditor_reads_and_finds_nothing_to_press(installation, site):
+@pytest.mark.row("S1-11", "S2-47")
+def test_an_auditor_reads_and_can_do_nothing(installation, site):
     key = installation.api_key()
     auditor = site(role="auditor")
     page = auditor.get(f"/api-keys/{key.id}")
     assert page.status_code == 200
     assert not re.search(">(Edit|Rotate|Disable|Revoke|Compromised)<", page.text)
-    assert auditor.send(f"/api-keys/{key.id}/revoke").status_code == 403
+    below = f"/api-keys/{key.id}"
+    for path in ("/edit", "/rotate", "/revoke", "/compromised"):
+        refused = auditor.send(f"{below}{path}")
+        assert refused.status_code == 403
+        assert "keyturn:keys:write" in refused.text
+    assert auditor.post(f"{below}/status", auditor.token()).status_code == 403
+    assert auditor.send("/api-keys/new", **NEW).status_code == 403
     assert is_good(installation, key.key)
 
 

@@ -114,7 +114,9 @@ def test_it_says_how_often_the_credential_may_be_used(server, ask, installation)
     by = installation.client(["keyturn:introspect"], organization=limited)
     client = installation.client(["bookings:read"], organization=limited)
     keys = [
-        installation.api_key(["bookings:read"], organization=limited, rate_limits=own)
+        installation.api_key(
+            ["bookings:read"], organization=limited, environment="live", rate_limits=own
+        )
         for own in ((), ["5/day", "2/minute:widget"])
     ]
     defaults = [

@@ -21,16 +21,18 @@ AXIOS = "axios@1.21.1"
 class Product:
     """Its organization, its API over HTTP, and Keyturn behind it."""
 
-    def __init__(self, installation, server, organization, url, log):
+    def __init__(self, installation, server, organization, environment, url, log):
         self.installation = installation
         self.server = server
         self.organization = organization
+        self.environment = environment
         self.url = url
         self.log = log
         self.http = httpx.Client(base_url=url, timeout=20, trust_env=False)
 
     def key(self, scopes=SCOPES, **also):
         """A new key of this product."""
+        also.setdefault("environment", self.environment)
         return self.installation.api_key(
             sorted(scopes) if "preset" not in also else (), organization=self.organization, **also
         )
@@ -89,7 +91,8 @@ def founded(installation, server, name, *, for_all=False):
              "--blocking-threads", "4", "--no-ws", "--log-level", "error"],
             cwd=ROOT, env=process_environ(environ), stdout=output, stderr=output,
         )  # fmt: skip
-    made = Product(installation, server, row.id, f"http://{HOST}:{port}", log)
+    environment = product["environments"][0]
+    made = Product(installation, server, row.id, environment, f"http://{HOST}:{port}", log)
     try:
         eventually(lambda: _lives(made, process), timeout=60, every=0.05)
         yield made
@@ -112,6 +115,7 @@ def called_with_the_printed_line(product, variable):
     key's creation was put."""
     runner = product.installation.app.test_cli_runner()
     arguments = ["key", "create", "--name", "x", "--scope", "experiences:read"]
+    arguments += ["--environment", product.environment]
     done = runner.invoke(args=[*arguments, "--org", product.organization])
     assert done.exit_code == 0, done.output
     [line] = [line for line in done.stdout.splitlines() if line.startswith(f"{variable}=")]

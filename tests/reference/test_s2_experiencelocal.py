@@ -245,7 +245,7 @@ def test_each_act_leaves_one_event(product):
     admin = product.key(["keyturn:*", *SCOPES])
     headers = {"Authorization": f"Bearer {admin.key}"}
     send = product.server.request
-    body = {"name": "walked", "scopes": sorted(SCOPES)}
+    body = {"name": "walked", "scopes": sorted(SCOPES), "environment": "live"}
     answer = send("POST", "/v1/api-keys", headers=headers, json=body)
     made = answer.json()
     by_request = {answer.headers["X-Request-Id"]: ("api_key.created", admin.id)}
