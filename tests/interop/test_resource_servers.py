@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.interop import fronts
-from tests.support.served import HOST, eventually, free_port
+from tests.support.served import HOST, eventually, free_port, serving
 from tests.support.tokens import unverified
 
 AUDIENCE = "https://api.example.com"
@@ -182,3 +182,23 @@ def test_an_issuer_that_is_away_is_not_the_callers_fault(name, token, client):
     with fronts.api_behind() as api, fronts.running(*told, api) as front:
         answer = front.get(token)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, kind in fronts.KINDS.items() if not kind.takes_keys]
+)
+def test_a_key_is_known_before_it_signs(name, fresh_installation):
+    """Whoever verifies by published keys refuses nobody when they are rotated."""
+    fresh_installation.resource(AUDIENCE, scopes=["bookings:read"])
+    client = fresh_installation.client(["bookings:read"])
+    with serving(fresh_installation) as server, fronts.api_behind() as api:
+        told = (name, server.url, AUDIENCE, client)
+        with fronts.running(*told, api) as front:
+            assert front.get(server.token(client)).status_code == 200
+            kid = fresh_installation.rotate_signing_key(force=False)
+
+            def signed_by_the_next():
+                token = server.token(client)
+                return token if jwt.get_unverified_header(token)["kid"] == kid else None
+
+            assert front.get(eventually(signed_by_the_next)).status_code == 200
