@@ -1,0 +1,1 @@
+"""One small API, by each framework."""
