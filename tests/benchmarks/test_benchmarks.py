@@ -103,3 +103,14 @@ def test_verification_prints_its_table():
 def test_revocation_prints_its_table():
     printed = printed_by("benchmarks", "revocation", *SHORT)
     assert len(line(printed, "20 client secrets")) == 3, printed
+
+
+@pytest.mark.timeout(300)
+def test_the_pages_of_the_dashboard_are_measured():
+    amounts = ["--clients", "60", "--keys", "60", "--events", "100", "--rounds", "1"]
+    printed = printed_by("benchmarks.pages", *amounts)
+    for path in ("/clients ", "/api-keys ", "/activity ", "/activity?reason=nothing"):
+        status, *figures = line(printed, path)
+        assert (status, len(figures)) == ("200", 2), printed
+    assert " 404 " not in printed
+    assert " 500 " not in printed
