@@ -170,8 +170,12 @@ def list_page(
     organization_id: str | None = None,
     status: str | None = None,
     environment: str | None = None,
+    search: str | None = None,
 ) -> Page[ClientView]:
-    """The organization's clients, the youngest first. Raises Forbidden, Invalid, NotFound."""
+    """The organization's clients, the youngest first; ``search`` is how a name begins, or an id.
+
+    Raises Forbidden, Invalid, NotFound.
+    """
     require(actor, CLIENTS_READ)
     organization_id = reach(actor, organization_id, write=False)
     limit = read_limit(limit)
@@ -179,6 +183,7 @@ def list_page(
         fields.one_of(status, STATUSES, "status")
     if environment is not None:
         fields.note(environment, "environment", 32)
+    fields.searched(search, "search")
     with desk.store.reading() as session:
         organizations.existing(session, organization_id)
         found = clients.page(
@@ -188,6 +193,7 @@ def list_page(
             limit=limit + 1,
             status=status,
             environment=environment,
+            search=search,
         )
         return page_of(found, limit, lambda row: row.client_id, _view)
 

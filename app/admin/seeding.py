@@ -25,6 +25,7 @@ from app.ids import event_id, new_id, new_jti, new_request_id
 from app.key_templates import key_template, secret_template
 from app.records import ACTIVE, DISABLED, REFUSED, REVOKED, SUCCESS, Actor
 from app.storage import seeding, shipping
+from app.storage.search import folded
 from keyturn.apikey import KeyTemplate, key_digest, last_four, prefix_of
 
 AT_ONCE = 25_000
@@ -136,7 +137,7 @@ class _Fill:
             client = {
                 **model,
                 "client_id": client_id,
-                "name": f"{WORDS[n % len(WORDS)]} {n:06}",
+                **_named(n),
                 "environment": environment,
                 "status": DISABLED if stopped else ACTIVE,
                 **self._times(made_at, n),
@@ -164,7 +165,7 @@ class _Fill:
             row = {
                 **model,
                 "id": new_id("key", made_at),
-                "name": f"{WORDS[n % len(WORDS)]} {n:06}",
+                **_named(n),
                 "environment": environment,
                 "status": status,
                 "revoked_at": self._now if status == REVOKED else None,
@@ -199,6 +200,11 @@ def _batches(rows: Iterable[seeding.Rows]) -> Iterator[list[seeding.Rows]]:
     them = iter(rows)
     while batch := list(islice(them, AT_ONCE)):
         yield batch
+
+
+def _named(n: int) -> dict[str, str]:
+    name = f"{WORDS[n % len(WORDS)]} {n:06}"
+    return {"name": name, "search_name": folded(name)}
 
 
 def _anatomy(text: str) -> dict[str, Any]:

@@ -143,6 +143,7 @@ def list_page(
             environment=wanted.environment,
             kind=wanted.kind,
             created_by=wanted.created_by,
+            search=wanted.search,
             unused_since=_unused_since(wanted.inactive_days, now),
             ageing=_ageing(KeyPolicy.of(owner), wanted.rotation, now),
         )
@@ -155,6 +156,7 @@ def _check_filter(wanted: ApiKeyFilter) -> None:
             fields.one_of(getattr(wanted, name), choices, name)
     for name, longest in (("environment", 32), ("created_by", MAX_MAKER)):
         fields.note(getattr(wanted, name) or "", name, longest)
+    fields.searched(wanted.search, "search")
     if wanted.inactive_days is not None:
         fields.number(wanted.inactive_days, "inactive_days", 1, LONGEST)
 

@@ -78,6 +78,8 @@ class ApiKeyFilter:
     """Not used for so many days; never used: made so many days ago."""
     rotation: str | None = None
     """``due`` or ``overdue`` by the organization's policy."""
+    search: str | None = None
+    """How the name begins, or the id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,12 +114,14 @@ def create(
 @org
 @click.option("--status", type=click.Choice(("active", "disabled")))
 @click.option("--environment")
+@click.option("--search", metavar="TEXT", help="How the name begins, or the id.")
 @paged
 @as_json
 def list_(
     org: str | None,
     status: str | None,
     environment: str | None,
+    search: str | None,
     limit: int,
     cursor: str | None,
     json_wanted: bool,
@@ -134,6 +136,7 @@ def list_(
         organization_id=at.organization(org),
         status=status,
         environment=environment,
+        search=search,
     )
     print_page(page, json_wanted, COLUMNS)
 

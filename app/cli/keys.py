@@ -117,6 +117,7 @@ def create(
 @click.option("--created-by", metavar="ID", help="Made by this user, client or key.")
 @click.option("--inactive-days", type=int, metavar="N", help="Not used for so many days.")
 @click.option("--rotation", type=click.Choice(ROTATIONS), help="As flask key-policy asks for.")
+@click.option("--search", metavar="TEXT", help="How the name begins, or the id.")
 @paged
 @as_json
 def list_(
@@ -127,6 +128,7 @@ def list_(
     created_by: str | None,
     inactive_days: int | None,
     rotation: str | None,
+    search: str | None,
     limit: int,
     cursor: str | None,
     json_wanted: bool,
@@ -143,6 +145,7 @@ def list_(
             created_by=created_by,
             inactive_days=inactive_days,
             rotation=rotation,
+            search=search,
         ),
         limit=limit,
         cursor=cursor,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.records import ACTIVE, DISABLED, EXPIRED, ROTATED
 from app.storage.models import ApiKeyRow, AuditEventRow
+from app.storage.search import is_found
 
 AT_ONCE = 500
 """Values in one statement."""
@@ -49,6 +50,7 @@ def page(
     before: str | None,
     limit: int,
     status: str | None = None,
+    search: str | None = None,
     unused_since: datetime | None = None,
     ageing: tuple[datetime, datetime] | None = None,
     **equal: str | None,
@@ -67,6 +69,8 @@ def page(
     for name, value in equal.items():
         if value is not None:
             statement = statement.where(getattr(key, name) == value)
+    if search is not None:
+        statement = statement.where(is_found(key, key.id, organization_id, search))
     if unused_since is not None:
         statement = statement.where(_last_use() < unused_since)
     if ageing is not None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.records import ACTIVE
 from app.storage.models import ClientRow, ClientSecretRow
+from app.storage.search import is_found
 
 
 def get(
@@ -30,6 +31,7 @@ def page(
     limit: int,
     status: str | None = None,
     environment: str | None = None,
+    search: str | None = None,
 ) -> list[ClientRow]:
     """The next ones of this organization, the youngest first."""
     statement = (
@@ -44,6 +46,10 @@ def page(
         statement = statement.where(ClientRow.status == status)
     if environment is not None:
         statement = statement.where(ClientRow.environment == environment)
+    if search is not None:
+        statement = statement.where(
+            is_found(ClientRow, ClientRow.client_id, organization_id, search)
+        )
     return list(session.scalars(statement))
 
 

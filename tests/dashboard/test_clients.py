@@ -252,3 +252,14 @@ def test_names_are_text_not_markup(installation, site):
     page = site().get("/clients").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+@pytest.mark.parametrize("area", ["clients", "api-keys"])
+def test_a_name_is_searched_for(installation, site, area):
+    organization = installation.organization(scopes=["a:b"])
+    for name in ("Searched for", "Something else"):
+        installation.client(["a:b"], name=name, organization=organization)
+        installation.api_key(["a:b"], name=name, organization=organization)
+    page = site(organization_id=organization).get(f"/{area}", search="search").text
+    assert ("Searched for" in page, "Something else" in page) == (True, False)
+    assert 'value="search"' in page

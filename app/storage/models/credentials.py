@@ -6,18 +6,24 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.storage.models.base import Base
+from app.storage.search import FOLDED, folded
 
 
 class ClientRow(Base):
     __tablename__ = "clients"
-    __table_args__ = (Index(None, "organization_id", "client_id"),)
+    __table_args__ = (
+        Index(None, "organization_id", "client_id"),
+        Index(None, "organization_id", "search_name", "client_id"),
+    )
 
     client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(100))
+    search_name: Mapped[str | None] = mapped_column(FOLDED)
+    """The name as ``storage.search`` looks for it; None: written by an older node."""
     description: Mapped[str] = mapped_column(Text)
     environment: Mapped[str] = mapped_column(String(32))
     scopes: Mapped[list[str]]
@@ -38,6 +44,11 @@ class ClientRow(Base):
     created_by: Mapped[str | None] = mapped_column(String(64))
     updated_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
+
+    @validates("name")
+    def _search_by_name(self, _name: str, value: str) -> str:
+        self.search_name = folded(value)
+        return value
 
 
 class ClientSecretRow(Base):
@@ -65,6 +76,7 @@ class ApiKeyRow(Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         Index(None, "organization_id", "id"),
+        Index(None, "organization_id", "search_name", "id"),
         Index(None, "organization_id", "status"),
         # What is still to be written down as expired: few, however many keys there are.
         Index(
@@ -78,6 +90,8 @@ class ApiKeyRow(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(100))
+    search_name: Mapped[str | None] = mapped_column(FOLDED)
+    """As of a client."""
     description: Mapped[str] = mapped_column(Text)
     environment: Mapped[str] = mapped_column(String(32), nullable=True)
     """Never null, although the first tables allowed it: every key lives somewhere, whether or not
@@ -111,3 +125,8 @@ class ApiKeyRow(Base):
     created_by: Mapped[str | None] = mapped_column(String(64))
     updated_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
+
+    @validates("name")
+    def _search_by_name(self, _name: str, value: str) -> str:
+        self.search_name = folded(value)
+        return value

@@ -32,6 +32,7 @@ from app.web.api.values import (
     PresetName,
     RateLimits,
     Scopes,
+    Searched,
     Seconds,
     ShownRateLimit,
     example,
@@ -68,6 +69,7 @@ class ApiKeyListing(OrganizationListing):
         None, description="`active`, `disabled`, `expired`, `rotated` or `revoked`."
     )
     environment: Environment | None = None
+    search: Searched = None
     kind: Choice | None = Field(None, description="`secret` or `publishable`.")
     created_by: Id | None = None
     inactive_days: Days | None = Field(
@@ -228,6 +230,7 @@ def list_api_keys(query: ApiKeyListing) -> Response:
         created_by=query.created_by,
         inactive_days=query.inactive_days,
         rotation=query.rotation,
+        search=query.search,
     )
     page = lifecycle.list_page(
         desk(),

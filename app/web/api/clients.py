@@ -31,6 +31,7 @@ from app.web.api.values import (
     PathId,
     PresetName,
     Scopes,
+    Searched,
     Seconds,
     example,
     unnamed,
@@ -57,6 +58,7 @@ class ClientListing(OrganizationListing):
 
     status: Choice | None = Field(None, description="`active` or `disabled`.")
     environment: Environment | None = None
+    search: Searched = None
 
 
 class NewClient(Body):
@@ -146,6 +148,7 @@ def list_clients(query: ClientListing) -> Response:
         organization_id=query.organization_id,
         status=query.status,
         environment=query.environment,
+        search=query.search,
     )
     return listed(ClientPage, page)
 

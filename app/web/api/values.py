@@ -86,6 +86,10 @@ PathId = Annotated[str, WithJsonSchema({"type": "string", "pattern": _ID})]
 """An id as a part of the path: another form is no error in a field but an object nobody has."""
 PresetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Environment = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+Searched = Annotated[
+    str | None,
+    Field(min_length=1, max_length=100, description="How the name begins, or the whole id."),
+]
 Choice = Annotated[str, Field(min_length=1, max_length=64)]
 """One of a few words; which, the use case says."""
 ScopeToken = Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_LENGTH)]

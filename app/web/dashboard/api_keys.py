@@ -46,6 +46,7 @@ def index() -> Any:
         created_by=query("created_by"),
         inactive_days=None if days is None else int(days),
         rotation=query("rotation"),
+        search=query("search"),
     )
     found = lifecycle.list_page(
         desk(), actor(), wanted, cursor=query("cursor"), organization_id=organization_id()

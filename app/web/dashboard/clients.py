@@ -116,6 +116,7 @@ def index() -> Any:
         cursor=query("cursor"),
         status=query("status"),
         environment=query("environment"),
+        search=query("search"),
         organization_id=organization_id(),
     )
     return page("clients", found=found, statuses=clients.STATUSES)
