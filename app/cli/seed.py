@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from app.admin import seeding
-from app.admin.seeding import Amounts
+from app.apikeys import seeding
+from app.apikeys.seeding import Amounts
 from app.cli.progress import progress
 from app.cli.terminal import Installation, refusals
 

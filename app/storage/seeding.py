@@ -1,4 +1,4 @@
-"""Copies of a client and of a key, many at once (``app.admin.seeding``)."""
+"""Copies of a client and of a key, many at once (``app.apikeys.seeding``)."""
 
 from __future__ import annotations
 
