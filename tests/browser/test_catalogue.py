@@ -9,7 +9,7 @@ PAGES = ("scopes", "scopes/show?name=rooms:write", "presets", "presets/show?name
 def test_a_catalogue_is_declared(signed_in_page, installation, picture):
     page = signed_in_page
     installation.scope("rooms:read", description="Look at rooms, their pictures and prices")
-    page.goto("/dashboard/scopes/")
+    page.goto("/dashboard/scopes")
     page.get_by_role("link", name="Add scope").click()
     page.get_by_label("Name").fill("rooms write")
     page.get_by_label("rooms:read").check()
@@ -37,7 +37,7 @@ def test_a_catalogue_is_declared(signed_in_page, installation, picture):
     page.get_by_label("Wildcards").fill("rooms:*")
     page.get_by_role("button", name="Create resource").click()
     page.get_by_role("heading", name="Rooms").wait_for()
-    page.goto("/dashboard/scopes/")
+    page.goto("/dashboard/scopes")
     picture(page, "scopes")
 
     for scheme in THEMES:

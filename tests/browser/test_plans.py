@@ -7,7 +7,7 @@ from tests.support.browser import NARROW, severe_findings
 
 def test_a_plan_is_made_and_read(page, sign_in, installation, picture):
     sign_in(page)
-    page.goto("/dashboard/plans/")
+    page.goto("/dashboard/plans")
     page.get_by_role("link", name="New plan").first.click()
     page.get_by_label("Name").fill("Growth")
     page.get_by_label("Active API keys at most").fill("5")
@@ -24,7 +24,7 @@ def test_a_plan_is_made_and_read(page, sign_in, installation, picture):
     keys = [installation.api_key(organization=owner) for _ in range(3)]
     page.context.clear_cookies()
     sign_in(page, organization_id=owner, role="developer")
-    page.goto("/dashboard/limits/")
+    page.goto("/dashboard/limits")
     page.get_by_label("ID of an API key or a client").fill(keys[0].id)
     page.keyboard.press("Enter")
     page.get_by_role("cell", name="1,000 each minute").last.wait_for()

@@ -5,6 +5,7 @@ from html import unescape
 import pytest
 
 from tests.support.pages import form_of
+from tests.support.people import PASSWORD
 
 NASTY = "<script>alert(1)</script>"
 ESCAPED = "&lt;script&gt;alert(1)"
@@ -42,7 +43,7 @@ REFUSED = [
 def test_all_read_and_some_write(site, role):
     somebody = site(role=role)
     for area in AREAS:
-        listed = somebody.get(f"/{area}/")
+        listed = somebody.get(f"/{area}")
         assert listed.status_code == 200
         assert (f'href="/dashboard/{area}/new"' in listed.text) == (role in WRITERS)
         opened = somebody.get(f"/{area}/new")
@@ -108,7 +109,7 @@ def test_a_scope_is_changed_and_removed(site, installation):
     assert refused.status_code == 409
     assert "Still named by scope lists:write" in refused.text
     for name in ("lists:write", "lists:read"):
-        assert somebody.send(f"/scopes/remove?name={name}").headers["Location"].endswith("/scopes/")
+        assert somebody.send(f"/scopes/remove?name={name}").headers["Location"].endswith("/scopes")
         assert somebody.get("/scopes/show", name=name).status_code == 404
 
 
@@ -142,7 +143,7 @@ def test_who_names_a_scope(site, installation):
     ],
 )
 def test_scopes_are_found_by_what_they_say(site, query, found, missing):
-    page = site(role="developer").get("/scopes/", **query).text
+    page = site(role="developer").get("/scopes", **query).text
     assert all(text in page for text in found)
     assert not any(f"<code>{text}</code>" in page for text in missing)
 
@@ -152,7 +153,7 @@ def test_long_lists_have_pages(site, installation):
     for number in range(60):
         installation.scope(f"long:s{number:02}", organization=owner)
     somebody = site(role="admin", organization_id=owner)
-    first = somebody.get("/scopes/").text
+    first = somebody.get("/scopes").text
     assert "long:s49" in first
     assert "long:s50" not in first
     further = first.split('rel="next" href="')[1].split('"')[0]
@@ -232,10 +233,10 @@ def test_texts_are_no_markup(site, installation):
     made = somebody.send("/resources/new", identifier="urn:nasty", name=NASTY)
     resource = made.headers["Location"].removeprefix("/dashboard")
     for path in (
-        "/scopes/",
+        "/scopes",
         "/scopes/show?name=nasty:read",
         "/scopes/edit?name=nasty:read",
-        "/resources/",
+        "/resources",
         resource,
         f"{resource}/edit",
         f"{resource}/delete",
@@ -253,7 +254,21 @@ def test_texts_are_no_markup(site, installation):
 def test_odd_names_have_pages(site, installation, name):
     installation.scope(name)
     somebody = site()
-    page = somebody.get("/scopes/", search=name).text
+    page = somebody.get("/scopes", search=name).text
     link = page.split('<th scope="row"><a href="')[1].split('"')[0]
     assert somebody.follow(link).status_code == 200
     assert somebody.send(f"/scopes/remove?{unescape(link).partition('?')[2]}").status_code == 303
+
+
+def test_what_ends_something_asks_for_the_password_again(site, installation):
+    ada = site()
+    installation.scope("ending:read")
+    with installation.desk.store.begin() as connection:
+        connection.exec_driver_sql("UPDATE sessions SET confirmed_at = NULL")
+    asked = ada.send("/scopes/remove?name=ending:read")
+    assert asked.status_code == 403
+    assert "Your password" in asked.text
+    assert ada.get("/scopes/show", name="ending:read").status_code == 200
+    form = {**form_of(asked), "confirm_password": PASSWORD}
+    assert ada.post("/scopes/remove?name=ending:read", form).status_code == 303
+    assert site().get("/scopes/show", name="ending:read").status_code == 404

@@ -26,11 +26,11 @@ def test_plans_are_for_owners_of_the_operator(site, installation, plan, role, st
     made = plan()
     insider = site(role=role)
     stranger = site(role=role, organization_id=installation.organization())
-    for path in ("/plans/", "/plans/new", f"/plans/{made}", f"/plans/{made}/edit"):
+    for path in ("/plans", "/plans/new", f"/plans/{made}", f"/plans/{made}/edit"):
         assert insider.get(path).status_code == status, path
         assert stranger.get(path).status_code == 403, path
-    assert ('href="/dashboard/plans/"' in insider.get("/limits/").text) == (status == 200)
-    assert 'href="/dashboard/plans/"' not in stranger.get("/limits/").text
+    assert ('href="/dashboard/plans"' in insider.get("/limits").text) == (status == 200)
+    assert 'href="/dashboard/plans"' not in stranger.get("/limits").text
     refused = stranger.post(f"/plans/{made}/delete", stranger.token())
     assert refused.status_code == 403
 
@@ -62,7 +62,7 @@ def test_a_plan_is_made_changed_and_deleted(site, installation):
     assert refused.status_code == 409
     assert "Organizations are on this plan" in refused.text
     installation.change_organization(owner, plan_id=None)
-    assert ada.send(f"{path}/delete").headers["Location"] == "/dashboard/plans/"
+    assert ada.send(f"{path}/delete").headers["Location"] == "/dashboard/plans"
     assert ada.get(path).status_code == 404
 
 
@@ -103,7 +103,7 @@ def test_everybody_sees_what_their_plan_allows(site, installation, plan, role):
     )
     ada = site(role=role, organization_id=owner)
     installation.api_key(organization=owner)
-    page = ada.get("/limits/").text
+    page = ada.get("/limits").text
     assert f"Small {role}" in page
     assert "1 of 2" in page
     assert "Said by" in page
@@ -114,7 +114,7 @@ def test_everybody_sees_what_their_plan_allows(site, installation, plan, role):
     assert "9 each hour" not in page
     assert "No further key" not in page
     installation.api_key(organization=owner)
-    page = ada.get("/limits/").text
+    page = ada.get("/limits").text
     assert "2 of 2" in page
     assert "No further key" in page
 
@@ -123,7 +123,7 @@ def test_without_a_plan_the_settings_and_the_profile_speak(site, installation):
     owner = installation.organization(
         profile="experiencelocal", rate_limits=("5/minute:booking",), scopes=["bookings:read"]
     )
-    page = site(organization_id=owner).get("/limits/").text
+    page = site(organization_id=owner).get("/limits").text
     assert "nothing is capped" in page
     rows = {
         row.split("</th>")[0]: row
@@ -140,11 +140,11 @@ def test_how_a_credential_stands(site, installation):
     owner = installation.organization(scopes=["bookings:read"])
     key = installation.api_key(organization=owner, rate_limits=("40/minute:booking",))
     ada = site(organization_id=owner)
-    page = ada.get("/limits/", credential=key.id).text
+    page = ada.get("/limits", credential=key.id).text
     assert "40 each minute" in page
     assert "<td>40</td>" in page
     for unknown in ("key_nobody", NASTY, installation.api_key(rate_limits=("8/day",)).id):
-        page = ada.get("/limits/", credential=unknown).text
+        page = ada.get("/limits", credential=unknown).text
         assert "No credential of yours" in page
         assert "8 each day" not in page
         assert NASTY not in page

@@ -13,7 +13,7 @@ from app.apikeys.endings import MAX_REASON, REASONS
 from app.apikeys.rules import MISSING_ORIGIN
 from app.apikeys.values import ApiKeyView
 from app.records import DENY
-from app.web.dashboard.fields import choices
+from app.web.dashboard.fields import choices, written
 from app.web.dashboard.grants import GrantForm
 from app.web.dashboard.shell import OnceForm
 from app.web.dashboard.signed_in import desk, organization
@@ -156,9 +156,3 @@ def lines(key: ApiKeyView) -> dict[str, Any]:
         "missing_origin": key.missing_origin or DENY,
         "rate_limits": "\n".join(written(one) for one in key.rate_limits),
     }
-
-
-def written(limit: Any) -> str:
-    """A limit as people write it."""
-    of_class = f":{limit['class']}" if limit.get("class") else ""
-    return f"{limit['limit']}/{limit['window']}{of_class}"

@@ -14,7 +14,8 @@ from app.builtin import USAGE_READ
 from app.errors import Invalid, NotFound
 from app.records import ACTIVE, Actor
 from app.web.dashboard import charts, shell
-from app.web.dashboard.api_key_forms import NewKeyForm, RestrictionForm, lines, written
+from app.web.dashboard.api_key_forms import NewKeyForm, RestrictionForm, lines
+from app.web.dashboard.fields import written
 from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import (
     actor,

@@ -14,7 +14,7 @@ from app.wiring import services
 blueprint = Blueprint("limits", __name__, url_prefix="/limits")
 
 
-@blueprint.get("/")
+@blueprint.get("")
 def index() -> Any:
     credential = query("credential")
     states: tuple[usage.LimitState, ...] = ()

@@ -19,7 +19,7 @@ from app.web.dashboard.fields import Lines
 from app.web.dashboard.organization import edited, policy_edited, shown
 from app.web.dashboard.organization_forms import plan_choices
 from app.web.dashboard.shell import OnceForm, page, query
-from app.web.dashboard.signed_in import actor, desk
+from app.web.dashboard.signed_in import actor, confirmed, desk
 
 blueprint = Blueprint("organizations", __name__, url_prefix="/organizations")
 
@@ -102,6 +102,7 @@ def key_policy(organization_id: str) -> Any:
 
 
 @blueprint.route("/<organization_id>/suspend", methods=("GET", "POST"))
+@confirmed
 def suspend(organization_id: str) -> Any:
     return _status(
         organization_id,

@@ -17,7 +17,7 @@ from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.fields import RateLimitLines
 from app.web.dashboard.shell import OnceForm, page, query
-from app.web.dashboard.signed_in import actor, desk
+from app.web.dashboard.signed_in import actor, confirmed, desk
 
 blueprint = Blueprint("plans", __name__, url_prefix="/plans")
 
@@ -47,7 +47,7 @@ class PlanForm(OnceForm):
         }
 
 
-@blueprint.get("/")
+@blueprint.get("")
 def index() -> Any:
     return page("plans", found=plans.list_page(desk(), actor(), cursor=query("cursor")))
 
@@ -88,6 +88,7 @@ def edit(plan_id: str) -> Any:
 
 
 @blueprint.route("/<plan_id>/delete", methods=("GET", "POST"))
+@confirmed
 def delete(plan_id: str) -> Any:
     require_operator(actor(), ORGANIZATIONS_WRITE)
     form = FlaskForm()

@@ -17,7 +17,7 @@ from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.grants import ScopesForm
 from app.web.dashboard.shell import page, query
-from app.web.dashboard.signed_in import actor, desk, organization_id
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
 
 blueprint = Blueprint("presets", __name__, url_prefix="/presets")
 
@@ -39,7 +39,7 @@ class NewPresetForm(PresetForm):
     )
 
 
-@blueprint.get("/")
+@blueprint.get("")
 def index() -> Any:
     found = presets.list_page(
         desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
@@ -96,6 +96,7 @@ def edit() -> Any:
 
 
 @blueprint.route("/delete", methods=("GET", "POST"))
+@confirmed
 def delete() -> Any:
     require(actor(), SCOPES_WRITE)
     form = FlaskForm()

@@ -18,7 +18,7 @@ from app.web.dashboard import shell
 from app.web.dashboard.fields import Checkboxes
 from app.web.dashboard.grants import ScopesForm
 from app.web.dashboard.shell import page, query
-from app.web.dashboard.signed_in import actor, desk, organization, organization_id
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id
 
 blueprint = Blueprint("resources", __name__, url_prefix="/resources")
 
@@ -55,7 +55,7 @@ class NewResourceForm(ResourceForm):
     )
 
 
-@blueprint.get("/")
+@blueprint.get("")
 def index() -> Any:
     found = resources.list_page(
         desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
@@ -107,6 +107,7 @@ def edit(resource_id: str) -> Any:
 
 
 @blueprint.route("/<resource_id>/delete", methods=("GET", "POST"))
+@confirmed
 def delete(resource_id: str) -> Any:
     require(actor(), SCOPES_WRITE)
     form = FlaskForm()

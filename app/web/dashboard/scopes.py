@@ -18,7 +18,7 @@ from app.web.dashboard import shell
 from app.web.dashboard.fields import Checkboxes
 from app.web.dashboard.grants import is_builtin
 from app.web.dashboard.shell import OnceForm, page, query
-from app.web.dashboard.signed_in import actor, desk, organization, organization_id
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id
 from keyturn.scope import MAX_TOKEN_LENGTH
 
 blueprint = Blueprint("scopes", __name__, url_prefix="/scopes")
@@ -72,7 +72,7 @@ class NewScopeForm(ScopeForm):
     )
 
 
-@blueprint.get("/")
+@blueprint.get("")
 def index() -> Any:
     found = scopes.list_page(
         desk(),
@@ -132,6 +132,7 @@ def edit() -> Any:
 
 
 @blueprint.route("/remove", methods=("GET", "POST"))
+@confirmed
 def remove() -> Any:
     require(actor(), SCOPES_WRITE)
     form = FlaskForm()
