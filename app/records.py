@@ -38,6 +38,8 @@ class Resource:
     scopes: Grant
     environments: tuple[str, ...] = ()
     """Environments whose tokens it takes; empty: all."""
+    profile: str | None = None
+    """How errors read there; None: as its organization has it."""
 
 
 LABELS: Mapping[str, str] = {

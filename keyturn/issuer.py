@@ -63,13 +63,22 @@ class IssuerApi:
         """
         return self.fetch.hold(self.posting(path, body))
 
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        """The same for what is only read."""
+        return self.fetch.hold(self._asking("GET", path, {}))
+
     def posting(self, path: str, body: Mapping[str, Any]) -> Talk[tuple[int, dict[str, Any]]]:
-        """The same as a talk."""
+        """The same as `post`, as a talk."""
+        return self._asking("POST", path, {"json": body})
+
+    def _asking(
+        self, method: str, path: str, body: Mapping[str, Any]
+    ) -> Talk[tuple[int, dict[str, Any]]]:
         try:
             for attempt in range(2):
                 token = yield Token(self._tokens)
                 headers = {"authorization": f"Bearer {token}"}
-                answer = yield Request("POST", self._base + path, headers, {"json": body})
+                answer = yield Request(method, self._base + path, headers, body)
                 if answer.status != 401 or attempt or not self._tokens.drop(token):
                     break
             if answer.status in (401, 403, 429) or answer.status >= 500:

@@ -11,6 +11,7 @@ from app.admin import fields, rows
 from app.admin.changes import UNSET, Unset, named
 from app.admin.desk import Desk
 from app.admin.grants import known_grant
+from app.admin.organizations import PROFILES
 from app.admin.pages import DEFAULT_LIMIT, Page, page_of, read_cursor, read_limit
 from app.admin.rights import reach, require
 from app.builtin import SCOPES_READ, SCOPES_WRITE
@@ -35,6 +36,8 @@ class NewResource:
     """Scopes it owns, wildcards allowed: a token that has one is meant for it."""
     environments: Sequence[str] = ()
     """Environments whose tokens it takes; none named: all."""
+    profile: str | None = None
+    """How errors read there; None: as its organization has it."""
     organization_id: str | None = None
 
 
@@ -45,6 +48,7 @@ class ResourceChanges:
     name: str | Unset = UNSET
     scopes: Sequence[str] | Unset = UNSET
     environments: Sequence[str] | Unset = UNSET
+    profile: str | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class ResourceView:
     name: str
     scopes: tuple[str, ...]
     environments: tuple[str, ...]
+    profile: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -79,6 +84,7 @@ def create(desk: Desk, actor: Actor, new: NewResource) -> ResourceView:
             name=fields.name(new.name or identifier[: fields.MAX_NAME]),
             scopes=list(known_grant(organization, new.scopes)),
             environments=_environments(organization, new.environments),
+            profile=_profile(new.profile),
             created_at=work.now,
             updated_at=work.now,
         )
@@ -148,6 +154,8 @@ def update(
             values["scopes"] = list(known_grant(organization, values["scopes"]))
         if "environments" in values:
             values["environments"] = _environments(organization, values["environments"])
+        if "profile" in values:
+            values["profile"] = _profile(values["profile"])
         changed = rows.put(row, values)
         if changed:
             row.updated_at = work.now
@@ -187,3 +195,7 @@ def _environments(organization: Organization, wanted: Sequence[str]) -> list[str
         if name not in organization.environments:
             raise Invalid(f"No such environment: {name[:40]!r}", field="environments")
     return kept
+
+
+def _profile(name: str | None) -> str | None:
+    return None if name is None else fields.one_of(name, PROFILES, "profile")

@@ -6,6 +6,7 @@ import click
 from flask import Flask
 
 from app.admin import resources
+from app.admin.organizations import PROFILES
 from app.admin.resources import NewResource, ResourceChanges
 from app.cli.terminal import (
     Group,
@@ -20,7 +21,7 @@ from app.cli.terminal import (
     tokens,
 )
 
-COLUMNS = ("id", "identifier", "name", "scopes", "environments")
+COLUMNS = ("id", "identifier", "name", "scopes", "environments", "profile")
 
 group = Group("resource", help="Resources: APIs that tokens are meant for, and their scopes.")
 
@@ -34,6 +35,7 @@ def register(app: Flask) -> None:
 @click.option("--name", default="", help="What people call it. Default: the URI.")
 @click.option("--scope", multiple=True, help='Scopes it owns, as "bookings:* rooms:read".')
 @click.option("--environment", multiple=True, help="Whose tokens it takes; none: all.")
+@click.option("--profile", type=click.Choice(PROFILES), help="How errors read there.")
 @org
 @as_json
 def create(
@@ -41,6 +43,7 @@ def create(
     name: str,
     scope: tuple[str, ...],
     environment: tuple[str, ...],
+    profile: str | None,
     org: str | None,
     json_wanted: bool,
 ) -> None:
@@ -51,6 +54,7 @@ def create(
         name=name,
         scopes=tokens(scope) or (),
         environments=environment,
+        profile=profile,
         organization_id=at.organization(org),
     )
     print_one(resources.create(at.desk, at.actor, new), json_wanted)
@@ -87,6 +91,8 @@ def show(resource_id: str, org: str | None, json_wanted: bool) -> None:
 @click.option("--no-scope", is_flag=True, help="It owns none.")
 @click.option("--environment", multiple=True, help="Whose tokens it takes from now on.")
 @click.option("--any-environment", is_flag=True)
+@click.option("--profile", type=click.Choice(PROFILES), help="How errors read there.")
+@click.option("--no-profile", is_flag=True, help="As its organization has it.")
 @org
 @as_json
 def update(
@@ -96,6 +102,8 @@ def update(
     no_scope: bool,
     environment: tuple[str, ...],
     any_environment: bool,
+    profile: str | None,
+    no_profile: bool,
     org: str | None,
     json_wanted: bool,
 ) -> None:
@@ -105,6 +113,7 @@ def update(
         name=given(name),
         scopes=replaced(tokens(scope) or (), no_scope),
         environments=replaced(environment, any_environment),
+        profile=None if no_profile else given(profile),
     )
     if changes == ResourceChanges():
         raise click.UsageError("name something to change")

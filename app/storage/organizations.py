@@ -134,7 +134,7 @@ def assembled(
         environments=tuple(row.environments),
         catalogue=Catalogue(declared | dict(administration(operator=row.is_operator))),
         resources=tuple(
-            Resource(one.identifier, Grant.of(one.scopes), tuple(one.environments))
+            Resource(one.identifier, Grant.of(one.scopes), tuple(one.environments), one.profile)
             for one in resources
         ),
         profile=row.profile,

@@ -95,6 +95,7 @@ ROUTES = [
     Route("GET", "/resources/{resource_id}", SCOPES_READ, 200),
     Route("PATCH", "/resources/{resource_id}", SCOPES_WRITE, 200, {"name": "other"}),
     Route("DELETE", "/resources/{resource_id}", SCOPES_WRITE, 204),
+    Route("GET", "/profile", "keyturn:introspect", 200),
     Route("GET", "/users", USERS_READ, 200),
     Route(
         "POST", "/users", USERS_WRITE, 201, {"email": "new{number}@example.com", "role": "auditor"}

@@ -112,6 +112,7 @@ def test_the_end_of_a_key_is_seen_at_once(installation, verify, key, owner):
 )
 def test_what_is_no_whole_key_is_unknown_and_nothing_more(verify, key, spoil):
     nothing = {"valid": False, "reason": "unknown", "key": None, "limits": []}
+    nothing["profile"] = "problem+json"
     assert verify(spoil(key.key), **GOOD) == nothing
 
 

@@ -16,6 +16,7 @@ from app.web.api.documented import OBJECT, WRITES, collection, gives, needs
 from app.web.api.values import (
     Answer,
     Body,
+    Choice,
     Environment,
     Id,
     Identifier,
@@ -50,6 +51,9 @@ class NewResource(Body):
     name: Name = unnamed()
     scopes: Scopes = Field([], description="Scopes it owns; a token with one is meant for it.")
     environments: Environments = Field([], description="Whose tokens it takes; none: all.")
+    profile: Choice | None = Field(
+        None, description="How errors read there; null: as the organization has it."
+    )
     organization_id: Id | None = None
 
 
@@ -61,6 +65,7 @@ class ResourceChanges(Body):
     name: Name = unnamed()
     scopes: Scopes = unnamed()
     environments: Environments = unnamed()
+    profile: Choice | None = unnamed()
 
 
 class Resource(Answer):
@@ -72,6 +77,7 @@ class Resource(Answer):
     name: str
     scopes: list[str]
     environments: list[str]
+    profile: str | None
     created_at: Instant
     updated_at: Instant
 

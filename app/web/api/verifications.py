@@ -7,6 +7,7 @@ from typing import Annotated
 from flask import Response, current_app
 from pydantic import Field
 
+from app.admin import profiles
 from app.apikeys import lifecycle
 from app.builtin import INTROSPECT
 from app.oauth.credentials import MAX_LENGTH
@@ -15,7 +16,7 @@ from app.web.api.answers import answer, shown
 from app.web.api.api_keys import ApiKey
 from app.web.api.caller import actor, desk
 from app.web.api.documented import WRITES, collection, gives, needs
-from app.web.api.values import Answer, Body, Environment, Scopes, example
+from app.web.api.values import Answer, Body, Environment, Identifier, Scopes, example
 from app.wiring import services
 from keyturn.limits.values import Usage
 
@@ -40,6 +41,9 @@ class Verifying(Body):
     environment: Environment | None = Field(None, description="That of the API; null: any.")
     route_class: Annotated[str, Field(max_length=32)] = Field(
         "", description="Whose limits count, as `booking`."
+    )
+    resource: Identifier | None = Field(
+        None, description="The API's identifier: `profile` says how its errors read."
     )
     cost: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         1, description="How much of the limits it uses; 0: none, it is only asked."
@@ -66,13 +70,14 @@ class Verdict(Answer):
     )
     key: ApiKey | None = Field(description="Whose it is, where the whole key was right.")
     limits: list[LimitState] = Field(description="The shortest window first.")
+    profile: str = Field(description="How the asker's refusal should read.")
 
 
 @blueprint.post("", security=needs(INTROSPECT), responses=gives(200, Verdict, WRITES))
 def verify_api_key(body: Verifying) -> Response:
     """Say whether an API key may do this, and count it"""
     asked = body.named()
-    presented = asked.pop("key")
+    presented, resource = asked.pop("key"), asked.pop("resource", None)
     found = services(current_app).verification.verify(actor(), presented, Use(**asked))
     key = None
     if found.key is not None:
@@ -83,6 +88,7 @@ def verify_api_key(body: Verifying) -> Response:
             reason=found.reason,
             key=key,
             limits=[_state(usage) for usage in found.limits],
+            profile=profiles.chosen(desk(), actor(), resource).profile,
         )
     )
 
