@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, TypedDict, Unpack
 
 from keyturn.acting import ActingHeaders
@@ -23,6 +24,7 @@ from keyturn.principal import Principal
 from keyturn.profiles import DEFAULT_PROFILE, PROFILES
 from keyturn.proxies import Proxies
 from keyturn.resource import HEADERS, ProtectedResource
+from keyturn.restrictions import IPAddress
 from keyturn.routes import AUTHENTICATED, Route
 
 Scope = MutableMapping[str, Any]
@@ -61,8 +63,28 @@ class Visit:
 
     teller: Teller
     principal: Principal | None = None
+    refused: CredentialRefused | None = None
     guard: AsyncGuard | None = None
     usages: tuple[Usage, ...] = ()
+    ip: str | IPAddress | None = None
+    template: str = ""
+    """Of the path, where a policy knows it."""
+    began: float = field(default_factory=perf_counter)
+
+    def tell(self, scope: Scope, status: int) -> None:
+        """Once there is an answer: for the usage log, where single requests are wanted."""
+        by = self.refused or self.principal
+        if by is not None and self.guard is not None and self.guard.wants_served:
+            self.guard.served(
+                by,
+                method=scope.get("method", "GET"),
+                route=self.template or getattr(scope.get("route"), "path", ""),
+                status=status,
+                seconds=perf_counter() - self.began,
+                ip=self.ip,
+                user_agent=_header(scope["headers"], "User-Agent"),
+                request_id=self.teller.request_id(scope),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +154,14 @@ async def admit(scope: Scope, guard: AsyncGuard, route: Route) -> Principal:
         url=f"{scope['path']}?{scope['query_string'].decode('ascii', 'replace')}",
         profile=visit.teller.profile_of(scope),
     )
-    authorization = _header(headers, "Authorization")
-    visit.principal, visit.usages = await guard.admit(authorization, route, **seen)
-    visit.guard = guard
-    return visit.principal
+    visit.guard, visit.ip = guard, seen.get("ip")
+    try:
+        admission = await guard.admit(_header(headers, "Authorization"), route, **seen)
+    except CredentialRefused as refused:
+        visit.refused = refused
+        raise
+    visit.principal, visit.usages = admission
+    return admission.principal
 
 
 def _header(headers: list[tuple[bytes, bytes]], name: str) -> str | None:
@@ -182,11 +208,11 @@ class GuardMiddleware:
             await _answer(Told(200, list(HEADERS), self._metadata), send)
             return
         visit = scope[_VISIT] = Visit(self._teller)
-        begun = False
+        status: int | None = None
 
         async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal status
+            status = message.get("status", 101) if status is None else status
             if message["type"] == "http.response.start" and visit.usages:
                 left = _raw(limit_headers(visit.usages))
                 message["headers"] = [*message.get("headers", ()), *left]
@@ -198,12 +224,15 @@ class GuardMiddleware:
                 await admit(scope, self.guard, route)
             await self.app(scope, receive, sending)
         except CredentialRefused as refused:
-            if begun:
+            if status is not None:
                 raise
+            status = refused.status
             told = self._teller.refusal(refused, scope)
             if not refused.usages:
                 told.headers.extend(limit_headers(visit.usages))
             await (_answer if scope["type"] == "http" else _close)(told, send, scope)
+        finally:
+            visit.tell(scope, 500 if status is None else status)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:

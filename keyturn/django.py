@@ -13,7 +13,9 @@ def bookings(request):
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache, wraps
+from time import perf_counter
 from typing import Any, cast
 
 from asgiref.sync import (
@@ -66,9 +68,10 @@ class Door:
         if unknown or not (callable(self.profile) or self.profile in PROFILES):
             raise ImproperlyConfigured(f"KEYTURN: {', '.join(unknown) or 'no such PROFILE'}")
         verifier = (AsyncVerifier if is_async else Verifier)(**said["VERIFIER"])
+        usage: dict[str, Any] = said.get("USAGE", {})
         made: dict[str, Any] = {
             "limits": said["LIMITS"](verifier) if said.get("LIMITS") else None,
-            "usage": UsageReporter(verifier) if said.get("USAGE") else None,
+            "usage": UsageReporter(verifier, **usage) if "USAGE" in said else None,
         }
         self.guard: Guard | AsyncGuard = (
             Guard(verifier, **made)
@@ -152,7 +155,10 @@ class Visit:
     def __init__(self, door: Door) -> None:
         self.door = door
         self.principal: Principal | None = None
+        self.refused: CredentialRefused | None = None
         self.usages: tuple[Usage, ...] = ()
+        self.seen: Seen = {}
+        self._began = perf_counter()
 
     def met(self, route: Route) -> bool:
         """Whether it was admitted before: counted once a request. Raises InsufficientScope."""
@@ -161,8 +167,30 @@ class Visit:
         route.needs.require_of(self.principal)
         return True
 
-    def keep(self, admission: Admission) -> None:
-        self.principal, self.usages = admission
+    @contextmanager
+    def admitting(self, request: HttpRequest) -> Iterator[None]:
+        """Around the question who it is; keeps what is seen, and a refusal."""
+        self.seen = self.door.seen(request)
+        try:
+            yield
+        except CredentialRefused as refused:
+            self.refused = refused
+            raise
+
+    def tell(self, request: HttpRequest, status: int) -> None:
+        """Once there is an answer: for the usage log, where single requests are wanted."""
+        by, match = self.refused or self.principal, request.resolver_match
+        if by is not None and self.door.guard.wants_served:
+            self.door.guard.served(
+                by,
+                method=request.method or "",
+                route=template(match.route) if match is not None else "",
+                status=status,
+                seconds=perf_counter() - self._began,
+                ip=self.seen.get("ip"),
+                user_agent=request.headers.get("User-Agent"),
+                request_id=self.door.request_id(request),
+            )
 
 
 class KeyturnMiddleware:
@@ -265,7 +293,9 @@ def admit(request: HttpRequest, route: Route) -> Principal:
     if not visit.met(route):
         guard = visit.door.guard
         ask = guard.admit if isinstance(guard, Guard) else async_to_sync(guard.admit)
-        visit.keep(ask(request.headers.get("Authorization"), route, **visit.door.seen(request)))
+        with visit.admitting(request):
+            admission = ask(request.headers.get("Authorization"), route, **visit.seen)
+        visit.principal, visit.usages = admission
     return principal_of(request)
 
 
@@ -275,8 +305,10 @@ async def admit_async(request: HttpRequest, route: Route) -> Principal:
     if not visit.met(route):
         guard = visit.door.guard
         ask = sync_to_async(guard.admit) if isinstance(guard, Guard) else guard.admit
-        asked = ask(request.headers.get("Authorization"), route, **visit.door.seen(request))
-        visit.keep(await cast(Awaitable[Admission], asked))
+        with visit.admitting(request):
+            asked = ask(request.headers.get("Authorization"), route, **visit.seen)
+            admission = await cast(Awaitable[Admission], asked)
+        visit.principal, visit.usages = admission
     return principal_of(request)
 
 
@@ -320,6 +352,7 @@ def _visit(request: HttpRequest) -> Visit:
 
 
 def _told(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    _visit(request).tell(request, response.status_code)
     for name, value in limit_headers(_visit(request).usages):
         response.headers[name] = value
     return response

@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute, compile_path
 
-from keyturn.asgi import GuardMiddleware, Presentation, Scope, admit, principal_of
+from keyturn.asgi import GuardMiddleware, Presentation, Scope, admit, principal_of, visit_of
 from keyturn.guard import AsyncGuard
 from keyturn.routes import PolicyRefused, RoutePolicy
 from keyturn.routes import Route as Asked
@@ -115,7 +115,7 @@ class Table:
         self._app = app
         self._policy = policy
         self._listing = listing
-        self._rows: list[tuple[re.Pattern[str], str, Asked]] = []
+        self._rows: list[tuple[re.Pattern[str], Served, Asked]] = []
         self._lists: list[Sequence[BaseRoute]] = []
         self._size = 0
         self._fill()
@@ -127,7 +127,8 @@ class Table:
             self._fill()
         path, method = path_of(scope), scope.get("method", "GET")
         for pattern, known, route in self._rows:
-            if known in (method, ANY) and pattern.match(path):
+            if known.method in (method, ANY) and pattern.match(path):
+                visit_of(scope).template = known.path
                 return route
         return None
 
@@ -135,10 +136,10 @@ class Table:
         found = list(self._listing(self._app))
         self._policy.check(found)
         rows = []
-        for method, path in found:
-            route = self._policy.of(method, path)
+        for one in found:
+            route = self._policy.of(*one)
             if route is not None:
-                rows.append((compile_path(path)[0], method, route))
+                rows.append((compile_path(one.path)[0], one, route))
         self._rows, self._lists = rows, list(lists_of(self._app.routes))
         self._size = sum(map(len, self._lists))
 
