@@ -18,9 +18,10 @@ from statistics import median
 
 import httpx
 
-from app.admin import account, seeding, sign_in, users
+from app.admin import account, sign_in, users
 from app.admin.operator import command_line
-from app.admin.seeding import Amounts
+from app.apikeys import seeding
+from app.apikeys.seeding import Amounts
 from app.records import Origin
 from app.web.dashboard import cookies
 from app.web.dashboard.cookies import PATH
