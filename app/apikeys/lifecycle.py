@@ -55,6 +55,7 @@ from keyturn.scope import ScopeSet
 
 EVERY_KEY = ApiKeyFilter()
 EARLIEST = datetime.fromtimestamp(0, UTC)
+NEVER = EARLIEST, EARLIEST
 
 
 def create(desk: Desk, actor: Actor, new: NewApiKey) -> CreatedApiKey:
@@ -133,6 +134,9 @@ def list_page(
     now = desk.clock()
     with desk.store.reading() as session:
         owner = organizations.existing(session, organization_id)
+        ageing = _ageing(KeyPolicy.of(owner), wanted.rotation, now)
+        if ageing == NEVER:
+            return Page(())
         found = api_keys.page(
             session,
             organization_id,
@@ -145,7 +149,7 @@ def list_page(
             created_by=wanted.created_by,
             search=wanted.search,
             unused_since=_unused_since(wanted.inactive_days, now),
-            ageing=_ageing(KeyPolicy.of(owner), wanted.rotation, now),
+            ageing=ageing,
         )
         return page_of(found, limit, lambda row: row.id, lambda row: view(owner, row, now))
 
@@ -173,7 +177,7 @@ def _ageing(
         return None
     until, overdue = policy.made(standing, now), policy.made(OVERDUE, now)
     if until is None or overdue is None:
-        return EARLIEST, EARLIEST
+        return NEVER
     return (overdue if standing == DUE else EARLIEST), until
 
 

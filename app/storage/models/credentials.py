@@ -64,7 +64,7 @@ class ClientSecretRow(Base):
     note: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
     created_by: Mapped[str | None] = mapped_column(String(64), index=True)
-    expires_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None]
     exposed_at: Mapped[datetime | None]
     exposed_by: Mapped[str | None] = mapped_column(String(32))
@@ -78,6 +78,7 @@ class ApiKeyRow(Base):
         Index(None, "organization_id", "id"),
         Index(None, "organization_id", "search_name", "id"),
         Index(None, "organization_id", "status"),
+        Index(None, "organization_id", "created_at"),
         # What is still to be written down as expired: few, however many keys there are.
         Index(
             "ix_api_keys_over",

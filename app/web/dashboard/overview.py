@@ -48,19 +48,17 @@ def _near_limits() -> tuple[usage_totals.NearLimit, ...]:
     return usage_totals.near_limits(desk(), limiter, actor(), organization_id=organization_id())
 
 
-def _keys_due() -> list[ApiKeyView]:
+def _keys_due() -> tuple[ApiKeyView, ...]:
     """Those that should have had a successor long ago first."""
-    return [
-        key
-        for standing in (OVERDUE, DUE)
-        for key in lifecycle.list_page(
-            desk(),
-            actor(),
-            ApiKeyFilter(rotation=standing),
-            limit=SHOWN,
-            organization_id=organization_id(),
-        ).data
-    ][:SHOWN]
+    overdue = _keys(OVERDUE, SHOWN)
+    return overdue + (_keys(DUE, SHOWN - len(overdue)) if len(overdue) < SHOWN else ())
+
+
+def _keys(standing: str, limit: int) -> tuple[ApiKeyView, ...]:
+    wanted = ApiKeyFilter(rotation=standing)
+    return lifecycle.list_page(
+        desk(), actor(), wanted, limit=limit, organization_id=organization_id()
+    ).data
 
 
 def _secrets() -> tuple[client_secrets.ExpiringSecret, ...]:
