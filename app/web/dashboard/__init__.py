@@ -250,6 +250,7 @@ def _shell() -> dict[str, Any]:
         "sections": sections(PAGES, signed_in.actor(), organization.labels, http.blueprint),
         "link_to": link_to,
         "may": signed_in.may,
+        "is_elsewhere": signed_in.is_elsewhere(),
     }
 
 

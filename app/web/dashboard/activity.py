@@ -15,7 +15,7 @@ from app.records import REFUSED, SUCCESS
 from app.web.api.activity import as_file
 from app.web.api.exports import MEDIA_TYPES
 from app.web.dashboard.shell import page
-from app.web.dashboard.signed_in import actor, desk
+from app.web.dashboard.signed_in import actor, desk, organization_id
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
 
@@ -33,9 +33,18 @@ def index() -> Any:
     refused = None
     try:
         wanted = _filter()
-        found = activity.list_page(desk(), actor(), wanted, cursor=request.args.get("cursor"))
+        found = activity.list_page(
+            desk(),
+            actor(),
+            wanted,
+            cursor=request.args.get("cursor"),
+            organization_id=organization_id(),
+        )
     except Invalid as error:
-        refused, found = error, activity.list_page(desk(), actor(), limit=1)
+        refused, found = (
+            error,
+            activity.list_page(desk(), actor(), limit=1, organization_id=organization_id()),
+        )
     return page(
         "activity",
         found=found,
@@ -43,7 +52,7 @@ def index() -> Any:
         outcomes=OUTCOMES,
         kinds=KINDS,
         asked=request.args,
-        chains=audit_state.ends(desk(), actor()),
+        chains=audit_state.ends(desk(), actor(), organization_id=organization_id()),
         files={form: url_for(".export", form=form, **_asked()) for form in MEDIA_TYPES},
     )
 
@@ -53,7 +62,9 @@ def export(form: str) -> Response:
     """Everything that the filters let through, as a file."""
     if form not in MEDIA_TYPES:
         raise NotFound
-    return as_file(form, activity.every(desk(), actor(), _filter()))
+    return as_file(
+        form, activity.every(desk(), actor(), _filter(), organization_id=organization_id())
+    )
 
 
 def _asked() -> dict[str, Any]:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, url_for
+from flask import Blueprint, flash, g, redirect, url_for
 from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
 from wtforms import RadioField, SelectField, StringField
 from wtforms.validators import InputRequired
 
-from app.admin import organizations
+from app.admin import organizations, sessions
 from app.admin.fields import MAX_NAME
 from app.admin.rights import require_operator
-from app.builtin import ORGANIZATIONS_WRITE
+from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.records import ACTIVE, SUSPENDED, Actor
 from app.web.dashboard import shell
 from app.web.dashboard.fields import Lines
 from app.web.dashboard.organization import edited, policy_edited, shown
 from app.web.dashboard.organization_forms import plan_choices
 from app.web.dashboard.shell import OnceForm, page, query
-from app.web.dashboard.signed_in import actor, confirmed, desk
+from app.web.dashboard.signed_in import actor, confirmed, desk, session
 
 blueprint = Blueprint("organizations", __name__, url_prefix="/organizations")
 
@@ -99,6 +100,26 @@ def edit(organization_id: str, part: str) -> Any:
 @blueprint.route("/<organization_id>/key-policy", methods=("GET", "POST"))
 def key_policy(organization_id: str) -> Any:
     return policy_edited(organization_id, url_of(organization_id))
+
+
+@blueprint.post("/<organization_id>/look")
+def look(organization_id: str) -> Response:
+    """Act on this organization on every page, until one comes back or the session ends."""
+    require_operator(actor(), ORGANIZATIONS_READ)
+    _look_at(None if organization_id == actor().organization_id else organization_id)
+    return redirect(url_for("dashboard.overview.index"), 303)
+
+
+@blueprint.post("/back")
+def come_back() -> Response:
+    """Act on one's own again."""
+    was = session().looks_at
+    _look_at(None)
+    return redirect(url_of(was) if was else url_for(".index"), 303)
+
+
+def _look_at(organization_id: str | None) -> None:
+    sessions.look_at(desk(), session(), organization_id, g.origin)
 
 
 @blueprint.route("/<organization_id>/suspend", methods=("GET", "POST"))

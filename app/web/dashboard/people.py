@@ -19,12 +19,13 @@ from app.apikeys import leavers
 from app.apikeys.endings import REASONS
 from app.builtin import CLIENTS_READ, KEYS_READ, USERS_WRITE
 from app.records import ACTIVE, DISABLED
+from app.web.dashboard.fields import choices
 from app.web.dashboard.shell import OnceForm, attempt, make, page
-from app.web.dashboard.signed_in import actor, confirmed, desk, organization, user
+from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id, user
 
 blueprint = Blueprint("people", __name__)
 
-_ROLES = [(name, f"{name.capitalize()} – {ABOUT[name]}") for name in ROLES]
+_ROLES = choices((name, f"{name.capitalize()} – {ABOUT[name]}") for name in ROLES)
 
 
 class InvitationForm(OnceForm):
@@ -51,7 +52,7 @@ class LeaverForm(FlaskForm):
 
     reason = SelectField(
         "Reason",
-        choices=[(one, one.replace("_", " ").capitalize()) for one in REASONS],
+        choices=choices((one, one.replace("_", " ").capitalize()) for one in REASONS),
         default="employee_left",
     )
 
@@ -60,7 +61,12 @@ class LeaverForm(FlaskForm):
 def index() -> Any:
     return page(
         "people",
-        people=users.list_page(desk(), actor(), cursor=request.args.get("cursor") or None),
+        people=users.list_page(
+            desk(),
+            actor(),
+            cursor=request.args.get("cursor") or None,
+            organization_id=organization_id(),
+        ),
         may_write=USERS_WRITE in actor().scopes,
         asks=organization().requires_second_factor,
     )
@@ -73,7 +79,10 @@ def new() -> Any:
 
     def invite(acting: Any) -> SignIn:
         said = NewUser(
-            email=form.email.data or "", role=form.role.data, name=(form.name.data or "").strip()
+            email=form.email.data or "",
+            role=form.role.data,
+            name=(form.name.data or "").strip(),
+            organization_id=organization_id(),
         )
         return users.create(desk(), acting, said)
 
@@ -85,7 +94,7 @@ def new() -> Any:
 
 @blueprint.get("/people/<user_id>")
 def person(user_id: str) -> Any:
-    found = users.show(desk(), actor(), user_id)
+    found = users.show(desk(), actor(), user_id, organization_id=organization_id())
     return page(
         "people_person",
         RoleForm(role=found.role),
@@ -101,8 +110,20 @@ def person(user_id: str) -> Any:
 def role(user_id: str) -> Any:
     form = RoleForm()
     changes = UserChanges(role=form.role.data or "")
-    if attempt(form, lambda: users.update(desk(), actor(), user_id, changes)) is None:
-        return page("people_role", form, person=users.show(desk(), actor(), user_id))
+    if (
+        attempt(
+            form,
+            lambda: users.update(
+                desk(), actor(), user_id, changes, organization_id=organization_id()
+            ),
+        )
+        is None
+    ):
+        return page(
+            "people_role",
+            form,
+            person=users.show(desk(), actor(), user_id, organization_id=organization_id()),
+        )
     flash("The role was changed. They sign in anew.")
     return redirect(_person(user_id), 303)
 
@@ -110,7 +131,9 @@ def role(user_id: str) -> Any:
 @blueprint.post("/people/<user_id>/disable")
 @confirmed
 def disable(user_id: str) -> Response:
-    users.update(desk(), actor(), user_id, UserChanges(status=DISABLED))
+    users.update(
+        desk(), actor(), user_id, UserChanges(status=DISABLED), organization_id=organization_id()
+    )
     flash("They are signed out, and kept out until you enable them.")
     return redirect(_person(user_id), 303)
 
@@ -118,7 +141,9 @@ def disable(user_id: str) -> Response:
 @blueprint.post("/people/<user_id>/enable")
 @confirmed
 def enable(user_id: str) -> Response:
-    users.update(desk(), actor(), user_id, UserChanges(status=ACTIVE))
+    users.update(
+        desk(), actor(), user_id, UserChanges(status=ACTIVE), organization_id=organization_id()
+    )
     flash("They can sign in again.")
     return redirect(_person(user_id), 303)
 
@@ -126,7 +151,7 @@ def enable(user_id: str) -> Response:
 @blueprint.post("/people/<user_id>/sign-out")
 @confirmed
 def sign_out(user_id: str) -> Response:
-    users.sign_out(desk(), actor(), user_id)
+    users.sign_out(desk(), actor(), user_id, organization_id=organization_id())
     flash("They are signed out everywhere.")
     return redirect(_person(user_id), 303)
 
@@ -135,14 +160,19 @@ def sign_out(user_id: str) -> Response:
 @confirmed
 def reset(user_id: str) -> Any:
     whole = request.form.get("second_factor") == "yes"
-    return _link(users.reset(desk(), actor(), user_id, second_factor=whole), "New sign-in link")
+    return _link(
+        users.reset(
+            desk(), actor(), user_id, second_factor=whole, organization_id=organization_id()
+        ),
+        "New sign-in link",
+    )
 
 
 @blueprint.post("/people/<user_id>/remove")
 @confirmed
 def remove(user_id: str) -> Response:
     """What they made stays, until it is ended on the page that this leads to."""
-    users.remove(desk(), actor(), user_id)
+    users.remove(desk(), actor(), user_id, organization_id=organization_id())
     flash("They were removed. This is what they have had in their hands.")
     return redirect(url_for(".credentials", user_id=user_id), 303)
 
@@ -153,13 +183,16 @@ def credentials(user_id: str) -> Any:
     """All that this person made, also when they are gone."""
     form = LeaverForm()
     ended = attempt(
-        form, lambda: leavers.revoke_all(desk(), actor(), user_id, reason=form.reason.data)
+        form,
+        lambda: leavers.revoke_all(
+            desk(), actor(), user_id, reason=form.reason.data, organization_id=organization_id()
+        ),
     )
     if ended is not None:
         count = len(ended.api_keys) + len(ended.client_secrets)
         flash(f"Ended: {count} credential{'' if count == 1 else 's'}.")
         return redirect(url_for(".credentials", user_id=user_id), 303)
-    held = leavers.held(desk(), actor(), user_id)
+    held = leavers.held(desk(), actor(), user_id, organization_id=organization_id())
     return page("people_credentials", form, user_id=user_id, held=held)
 
 
@@ -169,7 +202,7 @@ def second_factor() -> Response:
     """Whether everybody here needs one."""
     wanted = request.form.get("require") == "yes"
     changes = OrganizationChanges(require_second_factor=wanted)
-    organizations.update(desk(), actor(), actor().organization_id, changes)
+    organizations.update(desk(), actor(), organization_id(), changes)
     flash("Everybody needs a second factor now." if wanted else "A second factor is up to each.")
     return redirect(url_for(".index"), 303)
 

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from app.admin import refusals
 from app.errors import Invalid
 from app.web.dashboard.shell import page
-from app.web.dashboard.signed_in import actor, desk
+from app.web.dashboard.signed_in import actor, desk, is_elsewhere, organization_id
 
 blueprint = Blueprint("refusals", __name__, url_prefix="/refusals")
 
@@ -21,7 +21,9 @@ def index() -> Any:
     refused = None
     if asked:
         try:
-            found = refusals.why(desk(), actor(), asked)
+            # At home, the operator finds what was refused anywhere.
+            named = organization_id() if is_elsewhere() else None
+            found = refusals.why(desk(), actor(), asked, organization_id=named)
         except Invalid as error:
             refused = error
     return page("refusals", asked=asked, found=found, refused=refused)

@@ -107,8 +107,13 @@ def organization() -> Organization:
 
 
 def organization_id() -> str:
-    """The same, for use cases."""
-    return actor().organization_id
+    """The same, for use cases: one's own, unless somebody of the operator's looks at another."""
+    return session().looks_at or actor().organization_id
+
+
+def is_elsewhere() -> bool:
+    """Whether it is another one than one's own."""
+    return organization_id() != actor().organization_id
 
 
 def only_environment() -> str | None:
