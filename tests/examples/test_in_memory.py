@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from examples.bookings import guard
 from examples.bookings.app import Settings, create_app
 from keyturn.testing import TestIssuer
 from tests.examples.support import AUDIENCE
@@ -17,12 +18,14 @@ def issuer():
 @pytest.fixture
 def call(issuer):
     settings = Settings(issuer.url, AUDIENCE, "client_1", "kts_live_x", timedelta(0))
-    http = create_app(settings, http_client=issuer.http_client).test_client()
+    app = create_app(settings, http_client=issuer.http_client)
+    http = app.test_client()
 
     def called(path, credential):
         return http.get(path, headers={"Authorization": f"Bearer {credential}"})
 
-    return called
+    yield called
+    app.extensions[guard.VERIFIER].close()
 
 
 @pytest.mark.parametrize("kind", ["token", "api_key"])

@@ -162,15 +162,16 @@ def test_loops_beside_each_other(issuer, verifier):
 
 def test_its_threads_end_with_it_and_usage_is_reported(issuer, verifier):
     issuer.instead[REPORTS] = Reply()
-    ours = ("keyturn-status", "keyturn-usage")
+    ours = {"keyturn-status", "keyturn-usage"}
+    before = set(threading.enumerate())
 
     def running():
-        return {thread.name for thread in threading.enumerate() if thread.name in ours}
+        return {thread.name for thread in set(threading.enumerate()) - before} & ours
 
     async def main():
         await verifier.verify(bearer(issuer, status=issuer.place(7)))
         UsageReporter(verifier).note("client_1")
-        assert running() == set(ours)
+        assert running() == ours
         await verifier.close()
         await until(lambda: not running())
 
