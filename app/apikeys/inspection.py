@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.admin.desk import Desk
@@ -150,13 +151,13 @@ def _standing(owner: OrganizationRow, row: ApiKeyRow, status: str) -> Iterator[C
     does = {
         DISABLED: "disabled: enable it",
         ROTATED: f"rotated: use its successor {row.rotated_to}",
-        REVOKED: f"revoked at {row.revoked_at}: make a new one",
+        REVOKED: f"revoked at {_instant(row.revoked_at)}: make a new one",
     }
     yield Check("status", status not in does, does.get(status, "neither disabled nor ended"))
     if status == EXPIRED:
-        yield Check("expiry", False, f"expired at {row.expires_at}: make a new one")
+        yield Check("expiry", False, f"expired at {_instant(row.expires_at)}: make a new one")
     else:
-        says = f"until {row.expires_at}" if row.expires_at else "does not expire"
+        says = f"until {_instant(row.expires_at)}" if row.expires_at else "does not expire"
         yield Check("expiry", True, says)
     active = owner.status == ACTIVE
     yield Check("organization", active, "active" if active else f"{owner.status}: ask the operator")
@@ -235,8 +236,12 @@ def _use(key: ApiKeyView, seen: Sequence[UsageNetworkRow]) -> Check:
     if key.last_used_at is None:
         return Check("use", None, "never used")
     places = ", ".join(row.network for row in seen)
-    says = f"last used at {key.last_used_at:%Y-%m-%dT%H:%M:%SZ}"
+    says = f"last used at {_instant(key.last_used_at)}"
     return Check("use", None, says + (f", seen from {places}" if places else ""))
+
+
+def _instant(instant: datetime | None) -> str:
+    return "" if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _restriction(rule: str, reason: Reason, key: ApiKeyView, asked: Situation) -> Check:
