@@ -13,7 +13,7 @@ def test_an_organization_is_made_and_dressed(page, sign_in, installation, pictur
     page.get_by_role("button", name="Create organization").click()
     page.get_by_role("heading", name="Harbour Tours").wait_for()
     at = page.url
-    page.get_by_role("link", name="Edit: How API keys look").click()
+    page.get_by_role("link", name="How API keys look").click()
     page.get_by_label("Prefix").fill("sk_rsv")
     page.get_by_label("Length of the secret").focus()
     page.locator("#preview code", has_text="sk_rsv_live_").wait_for()
@@ -49,6 +49,13 @@ def test_an_organization_is_made_and_dressed(page, sign_in, installation, pictur
     page.get_by_role("link", name="Resume").click()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("Harbour Tours is active.").wait_for()
+
+    page.get_by_role("button", name="Act on it").click()
+    page.get_by_text("You act on Harbour Tours").wait_for()
+    picture(page, "elsewhere")
+    assert severe_findings(page) == []
+    page.get_by_role("button", name="Back to your own").click()
+    page.get_by_role("heading", name="Harbour Tours").wait_for()
 
     page.context.clear_cookies()
     sign_in(page, organization_id=at.rpartition("/")[2], role="developer")
