@@ -16,6 +16,7 @@ from app.admin import activity, audit_export, audit_verify, refusals
 from app.admin.activity import EventFilter
 from app.admin.audit_chain import ChainReport
 from app.admin.pages import MAX_LIMIT
+from app.cli.progress import counted
 from app.cli.terminal import (
     DURATION,
     READABLE,
@@ -165,7 +166,7 @@ def export(org: str | None, everything: bool, after: Path | None) -> None:
         everything=org is None,
         after=None if after is None else _ends(after),
     )
-    for line in lines:
+    for line in counted(lines, "lines"):
         click.echo(line, nl=False)
 
 
@@ -219,7 +220,8 @@ def verify(
     """Check an export, offline: needs no installation, only FILE ("-": stdin) and public keys."""
     keys = FixedKeys(key for path in jwks_files for key in _keys(path))
     with click.open_file(file, "rb") as export:
-        report = audit_verify.verify(_lines(export), keys, _texts(earlier))
+        lines = counted(_lines(export), "lines")
+        report = audit_verify.verify(lines, keys, _texts(earlier))
     if json_wanted:
         data = plain(report) | {"whole": report.is_whole}
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))

@@ -13,6 +13,7 @@ import click
 from flask import Flask, current_app
 
 from app.admin import backup
+from app.cli.progress import tables
 from app.cli.terminal import Refused, as_json, print_one
 from app.wiring import services
 from keyturn.errors import KeyturnError
@@ -36,8 +37,8 @@ def backup_command(file: str, json_wanted: bool) -> None:
     it somewhere else, because without it the file cannot be read.
     """
     found = services(current_app)
-    with _refusals(), _written(file) as output:
-        made = backup.back_up(found.desk, found.journal, output, _progress)
+    with _refusals(), _written(file) as output, tables() as done:
+        made = backup.back_up(found.desk, found.journal, output, done)
     if file != STREAM:
         print_one(made, json_wanted, file=file, bytes=Path(file).stat().st_size)
 
@@ -52,13 +53,9 @@ def restore_command(file: str, force: bool, json_wanted: bool) -> None:
     Into an empty database with tables (`flask db upgrade`), of either kind.
     """
     found = services(current_app)
-    with _refusals(), _read(file) as source:
-        made = backup.restore(found.desk, source, force=force, progress=_progress)
+    with _refusals(), _read(file) as source, tables() as done:
+        made = backup.restore(found.desk, source, force=force, progress=done)
     print_one(made, json_wanted)
-
-
-def _progress(table: str, rows: int) -> None:
-    click.echo(f"{table}: {rows:,} rows", err=True)
 
 
 @contextmanager

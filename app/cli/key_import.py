@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 from app.admin.pages import Page
 from app.apikeys.importing import ForeignKey, import_keys
 from app.cli.key_files import FORMATS
+from app.cli.progress import counted
 from app.cli.terminal import Installation, Refused, as_json, org, plain, print_page, tokens
 
 COLUMNS = ("place", "id", "name", "environment", "status", "outcome")
@@ -46,7 +47,10 @@ def import_(
     read = FORMATS[format_ or ("csv" if Path(file).suffix == ".csv" else "jsonl")]
     try:
         with click.open_file(file, encoding="utf-8-sig") as text:
-            keys = [_by_default(one, environment, tokens(scope), preset) for one in read(text)]
+            keys = [
+                _by_default(one, environment, tokens(scope), preset)
+                for one in counted(read(text), "keys read")
+            ]
     except UnicodeDecodeError:
         raise Refused("the file is not UTF-8") from None
     done = import_keys(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -20,6 +21,8 @@ from app.admin.changes import UNSET, Unset
 from app.admin.desk import Desk
 from app.admin.operator import command_line
 from app.admin.pages import DEFAULT_LIMIT, MAX_LIMIT, Page
+from app.cli import screen
+from app.cli.advice import with_advice
 from app.records import Actor
 from app.storage.schema import require_current
 from app.wiring import services
@@ -52,7 +55,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except KeyturnError as refusal:
-        raise Refused(refusal.description) from None
+        raise Refused(with_advice(refusal.description)) from None
 
 
 class Group(AppGroup):
@@ -178,6 +181,9 @@ def print_one(value: Any, json_wanted: bool, **more: Any) -> None:
     if json_wanted:
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
+    if sys.stdout.isatty():
+        screen.show_fields({name: _words(field) for name, field in data.items()})
+        return
     width = max(map(len, data), default=0)
     for name, field in data.items():
         click.echo(f"{name.ljust(width)}  {_words(field)}")
@@ -199,8 +205,12 @@ def print_page(page: Page[Any], json_wanted: bool, columns: Sequence[str]) -> No
 
 
 def print_table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Aligned columns under their names."""
-    cells = [list(columns), *([_words(line[name]) for name in columns] for line in lines)]
+    """Columns under their names: a table on a terminal, else aligned text that tools can cut."""
+    rows = [[_words(line[name]) for name in columns] for line in lines]
+    if sys.stdout.isatty():
+        screen.show_table(columns, rows)
+        return
+    cells = [list(columns), *rows]
     widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
     for row in cells:
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
@@ -236,4 +246,5 @@ def _words(field: Any) -> str:
         return " ".join(_words(one) for one in field)
     if isinstance(field, dict):
         return json.dumps(field, ensure_ascii=False)
-    return str(field)
+    # What strangers have sent must not steer the terminal of whoever looks.
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in str(field))

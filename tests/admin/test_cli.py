@@ -276,7 +276,8 @@ def test_as_people_call_it(installation):
     assert json.loads(found.stdout)["passed"] is True
     refused = run(installation.environ, "client", "show", "client_x", "--json")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "keyturn: No such client\n"
+    assert refused.stderr.startswith("keyturn: No such client: `flask client list`")
+    assert refused.stderr.count("\n") == 1
     assert run(installation.environ, "client", "create").returncode == 2
 
 

@@ -9,7 +9,7 @@ import tracemalloc
 
 import jwt
 import pytest
-from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, LargeBinary, String, Text
 
 from app.admin.backup import back_up, restore
 from app.errors import Invalid
@@ -46,6 +46,8 @@ def test_everything_comes_back(source, target):
     inspector = source.client(["keyturn:introspect"])
     key = source.api_key()
     before = token_of(source, source.known)
+    source.http.get("/v1/me", headers={"Authorization": f"Bearer {key.key}"})
+    source.services.uses.write()  # a line of the usage log, with its part of a second
     restored = restore(target.desk, backed_up(source), force=False, progress=QUIET)
     assert rows(target) == rows(source)
     assert restored.rows > 30
@@ -143,7 +145,7 @@ def test_memory_does_not_grow_with_the_rows(sqlite_source, sqlite_target):
 
 def test_every_type_of_column_is_known():
     """A column of a new type needs a way into a line of JSON and back (``app.storage.dump``)."""
-    known = (Instant, String, Text, Boolean, Integer, BigInteger, LargeBinary, JSON)
+    known = (Instant, String, Text, Boolean, Integer, BigInteger, Float, LargeBinary, JSON)
     for table in Base.metadata.tables.values():
         for column in table.columns:
             assert isinstance(column.type, known), column
@@ -299,7 +301,7 @@ def test_on_the_command_line(sqlite_source, sqlite_target, tmp_path):
     told = json.loads(made.stdout)
     assert told["bytes"] == name.stat().st_size
     assert stat.S_IMODE(name.stat().st_mode) == 0o600
-    assert "clients: 3 rows" in made.stderr
+    assert made.stderr == ""  # how far it is, only people are told
 
     again = flask(sqlite_source, "backup", str(name))
     assert (again.exit_code, again.stdout) == (1, "")

@@ -1,11 +1,13 @@
 """docs/errors.md and docs/widgets.md say what the code says."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from app import errors, web
+from app.cli.advice import NEXT
 from app.web.api.bodies import TooLarge
 from app.web.forms import BodyTooLarge
 from app.web.problems import status_of
@@ -109,19 +111,36 @@ def test_every_code_of_the_oauth_endpoints():
     }
 
 
-def test_what_the_command_line_says(tmp_path):
-    """Each line of the table is one that some command really prints, or its code does."""
-    sources = (
-        "".join(
-            path.read_text()
-            for folder in ("app/cli", "app/storage", "app/admin")
-            for path in (DOCS.parent / folder).rglob("*.py")
-        )
-        + (DOCS.parent / "app" / "settings.py").read_text()
-    )
-    for says in table("On the command line"):
-        for part in re.split(r"`, `", says.split("`, ")[0]):
-            assert part.rstrip("…, ").split(" organization")[0] in sources + "No such", part
+def command_of(advice):
+    """The commands that it names, as words."""
+    return [words.split() for words in re.findall(r"`flask ([^`]+)`", advice)]
+
+
+def test_what_the_command_line_says_and_what_to_do_next(shop):
+    made, _ = shop
+    documented = table("On the command line")
+    sources = "".join(
+        path.read_text()
+        for folder in ("app/cli", "app/storage", "app/admin", "app/apikeys", "app/web")
+        for path in (DOCS.parent / folder).rglob("*.py")
+    ) + "".join((DOCS.parent / "app" / name).read_text() for name in ("settings.py", "errors.py"))
+    for says, (advice,) in documented.items():
+        beginning = says.removesuffix(" …").rstrip(" …")
+        if beginning.startswith("No such "):
+            assert f'"{beginning.removeprefix("No such ")}"' in sources, says
+        else:
+            assert beginning.split("The key is ")[-1] in sources, says
+        for words in command_of(advice):
+            command = made.app.cli
+            for word in words:
+                if word.isupper() or word.startswith("-"):
+                    assert word.isupper() or any(word in one.opts for one in command.params)
+                    continue
+                command = command.get_command(None, word)
+                assert command is not None, words
+    assert {f"{says} …": advice for says, advice in NEXT.items()}.items() <= {
+        says: advice for says, (advice,) in documented.items()
+    }.items()
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +153,6 @@ def shop(tmp_path_factory):
             arguments = line.removeprefix("$ .venv/bin/flask ")
             done = run(args=arguments + (" --json" if "key create" in line else ""))
             assert done.exit_code == 0, (line, done.output)
-        import json
-
         yield made, json.loads(done.stdout)
 
 
