@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 from flask import Flask, current_app
 
-from app.admin import request_records, usage
+from app.admin import request_records, standing, usage
 from app.admin.pages import Page
 from app.cli.terminal import (
     DURATION,
@@ -18,6 +18,7 @@ from app.cli.terminal import (
     org,
     paged,
     plain,
+    print_one,
     print_page,
 )
 from app.records import OUTCOMES
@@ -96,6 +97,16 @@ def limits(credential_id: str, org: str | None, json_wanted: bool) -> None:
     organization_id = at.organization(org)
     found = usage.limits(at.desk, limiter, at.actor, credential_id, organization_id=organization_id)
     print_page(Page(found), json_wanted, LIMITS)
+
+
+@group.command("plan")
+@org
+@as_json
+def plan(org: str | None, json_wanted: bool) -> None:
+    """What the plan allows, how much of it is used, and the limits that hold."""
+    at = Installation()
+    found = standing.show(at.desk, at.actor, organization_id=at.organization(org))
+    print_one(found, json_wanted)
 
 
 @group.command("networks")

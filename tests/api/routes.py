@@ -118,6 +118,7 @@ ROUTES = [
     Route("GET", "/usage", "keyturn:usage:read", 200),
     Route("GET", "/usage/networks", "keyturn:usage:read", 200),
     Route("GET", "/usage/scopes", "keyturn:usage:read", 200),
+    Route("GET", "/usage/plan", "keyturn:usage:read", 200),
     Route("GET", "/usage/requests", "keyturn:usage:read", 200),
     Route("POST", "/usage/reports", "keyturn:introspect", 200, USAGE_REPORT),
     Route("GET", "/organizations", ORGS_READ, 200, operator_only=True),

@@ -125,6 +125,8 @@ def test_who_names_a_scope(site, installation):
     for named in (client.client_id, key.id, "greeters", resource, ESCAPED):
         assert named in page
     assert gone.id not in page
+    for link in (f"/clients/{client.client_id}", f"/api-keys/{key.id}", f"/resources/{resource}"):
+        assert f'href="/dashboard{link}"' in page
     assert NASTY not in page
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.admin import plans
+from app.admin import plans, standing
 from tests.support.pages import form_of
 
 NASTY = "<script>alert(1)</script>"
@@ -109,6 +109,12 @@ def test_everybody_sees_what_their_plan_allows(site, installation, plan, role):
     assert "Said by" in page
     for text in ("30 each minute", "100 each day"):
         assert text in page
+    told = standing.show(installation.desk, installation.operator, organization_id=owner)
+    assert (told.plan, told.active_keys, told.max_active_keys) == (f"Small {role}", 1, 2)
+    assert {(one.route_class, one.limit, one.source) for one in told.limits} == {
+        ("booking", 30, "plan"),
+        (None, 100, "plan"),
+    }
     # The plan speaks for all classes: what the organization says of some is not reached.
     assert "7 each second" not in page
     assert "9 each hour" not in page

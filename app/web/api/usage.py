@@ -7,7 +7,7 @@ from typing import Annotated
 from flask import Response, current_app
 from pydantic import BeforeValidator, Field
 
-from app.admin import usage
+from app.admin import standing, usage
 from app.builtin import USAGE_READ
 from app.records import OUTCOMES
 from app.web.api.answers import answer, listed, shown
@@ -18,6 +18,7 @@ from app.web.api.values import (
     Choice,
     Id,
     Instant,
+    OfOrganization,
     OrganizationListing,
     PageOf,
     number,
@@ -124,6 +125,26 @@ class HeldScopesPage(PageOf[HeldScopes]):
     """Credentials in the order of their ids."""
 
 
+class HeldLimit(Answer):
+    """A limit of every credential that has none of its own."""
+
+    route_class: str | None = Field(description="Null: every class without limits of its own.")
+    limit: int
+    window: str
+    source: str = Field(description="`plan`, `organization` or `profile`.")
+
+
+class Standing(Answer):
+    """How the organization stands to its plan."""
+
+    plan_id: str | None
+    plan: str | None = Field(description="Its name; null: on no plan, nothing is capped.")
+    max_active_keys: int | None
+    active_keys: int
+    custom_key_limits: bool = Field(description="Whether single keys may have their own limits.")
+    limits: list[HeldLimit]
+
+
 @blueprint.get("", security=needs(USAGE_READ), responses=gives(200, CountPage, OBJECT))
 def list_usage(query: CountListing) -> Response:
     """Count uses, and show how limits stand"""
@@ -153,6 +174,13 @@ def list_usage(query: CountListing) -> Response:
             limits=[shown(StandingLimit, one) for one in limits],
         )
     )
+
+
+@blueprint.get("/plan", security=needs(USAGE_READ), responses=gives(200, Standing, OBJECT))
+def show_standing(query: OfOrganization) -> Response:
+    """Show what the plan allows, how much of it is used, and the limits that hold"""
+    found = standing.show(desk(), actor(), organization_id=query.organization_id)
+    return answer(shown(Standing, found))
 
 
 @blueprint.get("/networks", security=needs(USAGE_READ), responses=gives(200, NetworkPage, OBJECT))

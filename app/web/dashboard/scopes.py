@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, request, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import InputRequired
@@ -164,10 +164,8 @@ def _asked_for() -> scopes.ScopeView:
     return scopes.show(desk(), actor(), name, organization_id=organization_id())
 
 
-def _link(naming: scopes.Naming) -> str | None:
-    """Its page, where there is one."""
+def _link(naming: scopes.Naming) -> str:
+    """Its page."""
     endpoint, argument = PAGE_OF[naming.kind]
-    if endpoint not in current_app.view_functions:
-        return None
     values: dict[str, Any] = {argument: naming.id}
     return url_for(endpoint, **values)
