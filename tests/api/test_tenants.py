@@ -5,7 +5,9 @@ import pytest
 from tests.api.routes import ROUTES
 
 OBJECTS = [r for r in ROUTES if r.names_an_object and not r.operator_only]
-OF_A_CREDENTIAL = ("/api-keys/inspect", "/api-keys/verify", "/leases", "/usage/reports")
+OF_A_CREDENTIAL = (
+    "/api-keys/inspect", "/api-keys/verify", "/leases", "/profile", "/usage/reports"
+)  # fmt: skip
 """The organization is that of the credential asked about: tests beside each of them say who is
 answered."""
 OTHERS = [r for r in ROUTES if r.scope and not r.names_an_object and r.path not in OF_A_CREDENTIAL]
