@@ -36,6 +36,7 @@ ROLES: Mapping[str, Grant] = {
     "admin": Grant.of(_DEVELOPING | _AUDITING | {SCOPES_WRITE, USERS_WRITE}),
     "developer": Grant.of(_DEVELOPING),
     "auditor": Grant.of(_AUDITING),
+    "member": Grant.of({SCOPES_READ}),
 }
 """By name, the mightiest first."""
 
@@ -44,4 +45,5 @@ ABOUT: Mapping[str, str] = {
     "admin": "everything but what only owners hold: may look after people below them",
     "developer": "clients and API keys; sees scopes, usage and activity",
     "auditor": "sees everything, changes nothing",
+    "member": "sees the scopes there are; no key and no client",
 }

@@ -56,7 +56,7 @@ class NewUser(Body):
     model_config = example(email="ada@example.com", role="auditor", name="Ada")
 
     email: Annotated[str, Field(min_length=3, max_length=MAX_EMAIL)]
-    role: Choice = Field(description="`owner`, `admin`, `developer` or `auditor`.")
+    role: Choice = Field(description="`owner`, `admin`, `developer`, `auditor` or `member`.")
     name: Name = unnamed()
     organization_id: Id | None = None
 

@@ -13,6 +13,7 @@ from wtforms.validators import InputRequired
 from app.admin import account, sessions
 from app.admin.fields import MAX_NAME
 from app.policy.passwords import LONGEST, SHORTEST
+from app.web.dashboard.browsers import browser_name
 from app.web.dashboard.shell import attempt, page
 from app.web.dashboard.signed_in import desk, goes_on, session, user
 
@@ -43,7 +44,12 @@ class PasswordForm(FlaskForm):
 
 @blueprint.get("/account")
 def index() -> Any:
-    return page("account", sessions=sessions.list_own(desk(), session()), here=session().id)
+    return page(
+        "account",
+        sessions=sessions.list_own(desk(), session()),
+        here=session().id,
+        browser_name=browser_name,
+    )
 
 
 @blueprint.route("/account/name", methods=("GET", "POST"))

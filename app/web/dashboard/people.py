@@ -19,9 +19,18 @@ from app.apikeys import leavers
 from app.apikeys.endings import REASONS
 from app.builtin import CLIENTS_READ, KEYS_READ, USERS_WRITE
 from app.records import ACTIVE, DISABLED
+from app.web.dashboard import shell
 from app.web.dashboard.fields import choices
 from app.web.dashboard.shell import OnceForm, attempt, make, page
-from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id, user
+from app.web.dashboard.signed_in import (
+    actor,
+    confirmed,
+    desk,
+    needs,
+    organization,
+    organization_id,
+    user,
+)
 
 blueprint = Blueprint("people", __name__)
 
@@ -73,6 +82,7 @@ def index() -> Any:
 
 
 @blueprint.route("/people/new", methods=("GET", "POST"))
+@needs(USERS_WRITE)
 @confirmed
 def new() -> Any:
     form = InvitationForm()
@@ -106,6 +116,7 @@ def person(user_id: str) -> Any:
 
 
 @blueprint.post("/people/<user_id>/role")
+@needs(USERS_WRITE)
 @confirmed
 def role(user_id: str) -> Any:
     form = RoleForm()
@@ -129,6 +140,7 @@ def role(user_id: str) -> Any:
 
 
 @blueprint.post("/people/<user_id>/disable")
+@needs(USERS_WRITE)
 @confirmed
 def disable(user_id: str) -> Response:
     users.update(
@@ -139,6 +151,7 @@ def disable(user_id: str) -> Response:
 
 
 @blueprint.post("/people/<user_id>/enable")
+@needs(USERS_WRITE)
 @confirmed
 def enable(user_id: str) -> Response:
     users.update(
@@ -149,6 +162,7 @@ def enable(user_id: str) -> Response:
 
 
 @blueprint.post("/people/<user_id>/sign-out")
+@needs(USERS_WRITE)
 @confirmed
 def sign_out(user_id: str) -> Response:
     users.sign_out(desk(), actor(), user_id, organization_id=organization_id())
@@ -157,6 +171,7 @@ def sign_out(user_id: str) -> Response:
 
 
 @blueprint.post("/people/<user_id>/reset")
+@needs(USERS_WRITE)
 @confirmed
 def reset(user_id: str) -> Any:
     whole = request.form.get("second_factor") == "yes"
@@ -168,13 +183,25 @@ def reset(user_id: str) -> Any:
     )
 
 
-@blueprint.post("/people/<user_id>/remove")
+@blueprint.route("/people/<user_id>/remove", methods=("GET", "POST"))
+@needs(USERS_WRITE)
 @confirmed
-def remove(user_id: str) -> Response:
+def remove(user_id: str) -> Any:
     """What they made stays, until it is ended on the page that this leads to."""
-    users.remove(desk(), actor(), user_id, organization_id=organization_id())
-    flash("They were removed. This is what they have had in their hands.")
-    return redirect(url_for(".credentials", user_id=user_id), 303)
+    form = FlaskForm()
+    if form.validate_on_submit():
+        users.remove(desk(), actor(), user_id, organization_id=organization_id())
+        flash("They were removed. This is what they have had in their hands.")
+        return redirect(url_for(".credentials", user_id=user_id), 303)
+    name = users.show(desk(), actor(), user_id, organization_id=organization_id()).name
+    return shell.confirmation(
+        form,
+        f"Remove {name}?",
+        "They are signed out and gone for good. What they did stays in the activity log; what they "
+        "made is shown next, to be ended.",
+        "Remove",
+        back=_person(user_id),
+    )
 
 
 @blueprint.route("/people/<user_id>/credentials", methods=("GET", "POST"))
@@ -197,6 +224,7 @@ def credentials(user_id: str) -> Any:
 
 
 @blueprint.post("/people/second-factor")
+@needs(USERS_WRITE)
 @confirmed
 def second_factor() -> Response:
     """Whether everybody here needs one."""

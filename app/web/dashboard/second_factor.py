@@ -54,6 +54,7 @@ def index() -> Any:
 
 
 @blueprint.post("/account/second-factor")
+@confirmed
 def begin() -> Response:
     second_factor.begin(desk(), _session(), g.origin)
     return _back()

@@ -25,6 +25,7 @@ from wtforms.validators import InputRequired
 
 from app.admin import account, sessions
 from app.admin.desk import Desk
+from app.admin.rights import require
 from app.admin.sessions import Opened, Session
 from app.admin.users import UserView
 from app.errors import Invalid
@@ -183,6 +184,21 @@ def own_path(target: str | None) -> str | None:
 
 def _blueprint(endpoint: str) -> str:
     return endpoint.rpartition(".")[0]
+
+
+def needs(scope: str) -> Callable[[V], V]:
+    """A page for people who hold this scope: others are told so before they fill in a form. The
+    use case asks as well."""
+
+    def decorated(view: V) -> V:
+        @wraps(view)
+        def asking(*args: Any, **also: Any) -> Any:
+            require(actor(), scope)
+            return view(*args, **also)
+
+        return cast("V", asking)
+
+    return decorated
 
 
 # The password again --------------------------------------------------------------------------
