@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b32encode
+from collections.abc import Iterator
 
 from app.admin.desk import Desk
+from app.admin.findings import Finding, failed, passed, warned
 from app.crypto import totp
+from app.crypto.master_key import MasterKey
+from app.errors import StartRefused
 from app.storage import users
 from app.storage.models import UserRow
 from app.storage.store import Transaction
@@ -58,11 +62,41 @@ def forget(user: UserRow) -> None:
 
 def reseal(desk: Desk, work: Transaction) -> int:
     """Seal the secret of every app anew, under the first master key; answers how many."""
-    found = users.with_second_factor(work.session)
+    found = users.with_second_factor(work.session, lock=True)
     for user in found:
         secret = desk.sealing.open(user.totp_secret or b"", user.id)
         user.totp_secret = desk.sealing.seal(secret, user.id)
     return len(found)
+
+
+def examine(desk: Desk, key: MasterKey | None) -> Iterator[Finding]:
+    """What the doctor says of them, where there are any."""
+    with desk.store.reading() as session:
+        found = users.with_second_factor(session)
+    if not found or key is None:
+        return
+    if not all(_opens(key, user) for user in found):
+        yield failed(
+            "second factors",
+            "some were sealed under another master key: these people cannot sign in",
+            "restore that key, or `flask user reset USER --second-factor`",
+        )
+    elif not all(_opens(key.named(key.id) or key, user) for user in found):
+        yield warned(
+            "second factors",
+            "an older master key is still needed",
+            "run `flask signing-key reseal`, and then take the older one away",
+        )
+    else:
+        yield passed("second factors", f"the master key opens all {len(found)}")
+
+
+def _opens(key: MasterKey, user: UserRow) -> bool:
+    try:
+        key.decrypt(user.totp_secret or b"", user.id.encode())
+    except StartRefused:
+        return False
+    return True
 
 
 def _digest(code: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from app.admin import client_keys
+from app.admin import client_keys, codes
 from app.admin.desk import Desk
 from app.admin.findings import Finding, Report, failed, passed, warned
 from app.admin.premises import disk, journal, permissions, sqlite_file
@@ -156,6 +156,7 @@ def _database(desk: Desk, key: MasterKey | None) -> Iterator[Finding]:
     yield _guarded("feed", lambda: _feed(desk))
     yield _guarded("token", lambda: _token(desk))
     yield from client_keys.examine(desk)
+    yield from codes.examine(desk, key)
 
 
 def _round_trip(desk: Desk, reached: probes.Reached) -> Finding:

@@ -47,10 +47,10 @@ def of_role(session: Session, organization_id: str, role: str, status: str) -> S
     return session.scalars(statement).all()
 
 
-def with_second_factor(session: Session) -> Sequence[UserRow]:
-    """Whoever has a secret of an authenticator app, in every organization; locked."""
+def with_second_factor(session: Session, *, lock: bool = False) -> Sequence[UserRow]:
+    """Whoever has a secret of an authenticator app, in every organization."""
     statement = select(UserRow).where(UserRow.totp_secret.is_not(None)).order_by(UserRow.id)
-    return session.scalars(statement.with_for_update()).all()
+    return session.scalars(statement.with_for_update() if lock else statement).all()
 
 
 def page(

@@ -93,9 +93,10 @@ def test_an_auditor_reads_and_finds_nothing_to_press(installation, site):
         page = auditor.get(path)
         assert page.status_code == 200
         assert not re.search(">(New client|New secret|Delete|Disable)<", page.text)
-    refused = auditor.send("/clients/new", **NEW)
-    assert refused.status_code == 403
-    assert "keyturn:clients:write" in refused.text
+    form = {"csrf_token": auditor.form("/account/password")["csrf_token"], **NEW}
+    for refused in (auditor.get("/clients/new"), auditor.post("/clients/new", form)):
+        assert refused.status_code == 403
+        assert "keyturn:clients:write" in refused.text
 
 
 def test_another_organizations_client_does_not_exist(installation, site):

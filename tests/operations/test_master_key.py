@@ -9,11 +9,13 @@ from base64 import urlsafe_b64encode
 import jwt
 import pytest
 
+from app.admin import second_factor
 from app.admin.backup import back_up, restore
 from app.crypto.master_key import KEY_BYTES, MasterKey, read_master_key
 from app.errors import Invalid, StartRefused
 from tests.operations.conftest import emptied, flask, rows
 from tests.support.installation import Installation
+from tests.support.people import ORIGIN, signed_in
 
 ONE, TWO = b"1" * KEY_BYTES, b"2" * KEY_BYTES
 
@@ -67,6 +69,9 @@ def test_several_in_a_variable(old, new):
 
 def test_step_by_step(fresh_installation, with_keys, old, new):
     client = fresh_installation.client()
+    person = signed_in(fresh_installation).opened.session
+    second_factor.begin(fresh_installation.desk, person, ORIGIN)
+    shown = second_factor.enrolment(fresh_installation.desk, person)
 
     def kid(installation):
         form = {"grant_type": "client_credentials"}
@@ -84,6 +89,7 @@ def test_step_by_step(fresh_installation, with_keys, old, new):
     third = with_keys(new)
     assert kid(third) == before
     assert flask(third, "doctor").exit_code == 0
+    assert second_factor.enrolment(third.desk, person) == shown
     events = third.rows("SELECT * FROM audit_events WHERE type = 'signing_key.resealed'")
     assert len(events) == 1
     with pytest.raises(StartRefused, match="another master key"):

@@ -74,7 +74,9 @@ class Site:
             headers={"Origin": issuer},
         )
         if session is not None:
-            self.http.cookies.set(COOKIE, session, path="/dashboard")
+            # For this very host, as the answers set it: else there were two of them.
+            host = self.http.base_url.host
+            self.http.cookies.set(COOKIE, session, domain=host, path="/dashboard")
 
     def close(self) -> None:
         self.http.close()

@@ -7,17 +7,25 @@ from typing import Any
 from flask import Blueprint, flash, redirect
 
 from app.apikeys import endings, succession, values
+from app.builtin import KEYS_WRITE
 from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.api_key_forms import CompromisedForm, RevokingForm, RotationForm
 from app.web.dashboard.api_keys import api_key, created, relatives, url_of
 from app.web.dashboard.shell import page
-from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
+from app.web.dashboard.signed_in import (
+    actor,
+    confirmed,
+    desk,
+    needs,
+    organization_id,
+)
 
 blueprint = Blueprint("api_key_ends", __name__, url_prefix="/api-keys/<key_id>")
 
 
 @blueprint.route("/rotate", methods=("GET", "POST"))
+@needs(KEYS_WRITE)
 @confirmed
 def rotate(key_id: str) -> Any:
     form = RotationForm()
@@ -38,6 +46,7 @@ def rotate(key_id: str) -> Any:
 
 
 @blueprint.route("/compromised", methods=("GET", "POST"))
+@needs(KEYS_WRITE)
 @confirmed
 def compromised(key_id: str) -> Any:
     form = CompromisedForm()
@@ -62,6 +71,7 @@ def compromised(key_id: str) -> Any:
 
 
 @blueprint.route("/revoke", methods=("GET", "POST"))
+@needs(KEYS_WRITE)
 @confirmed
 def revoke(key_id: str) -> Any:
     form = RevokingForm()

@@ -10,7 +10,10 @@ from werkzeug.wrappers import Response
 from app.admin import usage, usage_totals
 from app.apikeys import lifecycle, values
 from app.apikeys.policies import ROTATIONS
-from app.builtin import USAGE_READ
+from app.builtin import (
+    KEYS_WRITE,
+    USAGE_READ,
+)
 from app.errors import Invalid, NotFound
 from app.records import ACTIVE, Actor
 from app.web.dashboard import charts, shell
@@ -22,6 +25,7 @@ from app.web.dashboard.signed_in import (
     confirmed,
     desk,
     may,
+    needs,
     only_environment,
     organization_id,
 )
@@ -63,6 +67,7 @@ def index() -> Any:
 
 
 @blueprint.route("/new", methods=("GET", "POST"))
+@needs(KEYS_WRITE)
 @confirmed
 def new() -> Any:
     form = NewKeyForm(**({"environment": only_environment()} | _like()))
@@ -117,6 +122,7 @@ def show(key_id: str) -> Any:
 
 
 @blueprint.route("/<key_id>/edit", methods=("GET", "POST"))
+@needs(KEYS_WRITE)
 def edit(key_id: str) -> Any:
     key = api_key(key_id)
     form = RestrictionForm(data=lines(key))
@@ -132,6 +138,7 @@ def edit(key_id: str) -> Any:
 
 
 @blueprint.post("/<key_id>/status")
+@needs(KEYS_WRITE)
 def change_status(key_id: str) -> Response:
     """Disable or enable."""
     change = lifecycle.enable if request.form.get("status") == ACTIVE else lifecycle.disable

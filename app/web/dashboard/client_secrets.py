@@ -9,11 +9,18 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, StringField
 
 from app.admin import client_secrets
+from app.builtin import CLIENTS_WRITE
 from app.records import Actor
 from app.web.dashboard import clients, shell
 from app.web.dashboard.fields import choices
 from app.web.dashboard.shell import OnceForm, page
-from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
+from app.web.dashboard.signed_in import (
+    actor,
+    confirmed,
+    desk,
+    needs,
+    organization_id,
+)
 
 blueprint = Blueprint("client_secrets", __name__, url_prefix="/clients/<client_id>/secrets")
 
@@ -35,6 +42,7 @@ class NewSecretForm(OnceForm):
 
 
 @blueprint.route("/new", methods=("GET", "POST"))
+@needs(CLIENTS_WRITE)
 @confirmed
 def new(client_id: str) -> Any:
     client = clients.client(client_id)
@@ -62,6 +70,7 @@ def new(client_id: str) -> Any:
 
 
 @blueprint.route("/<secret_id>/end", methods=("GET", "POST"))
+@needs(CLIENTS_WRITE)
 @confirmed
 def end(client_id: str, secret_id: str) -> Any:
     form = FlaskForm()

@@ -17,6 +17,7 @@ from app.admin import client_secrets, clients
 from app.admin.client_keys import METHOD as PRIVATE_KEY_JWT
 from app.admin.desk import SECRET_METHODS
 from app.admin.fields import MAX_DESCRIPTION, MAX_NAME
+from app.builtin import CLIENTS_WRITE
 from app.errors import Invalid
 from app.records import ACTIVE, Actor
 from app.web.dashboard import shell
@@ -28,6 +29,7 @@ from app.web.dashboard.signed_in import (
     actor,
     confirmed,
     desk,
+    needs,
     only_environment,
     organization,
     organization_id,
@@ -123,6 +125,7 @@ def index() -> Any:
 
 
 @blueprint.route("/new", methods=("GET", "POST"))
+@needs(CLIENTS_WRITE)
 @confirmed
 def new() -> Any:
     form = NewClientForm(
@@ -157,6 +160,7 @@ def show(client_id: str) -> Any:
 
 
 @blueprint.route("/<client_id>/edit", methods=("GET", "POST"))
+@needs(CLIENTS_WRITE)
 def edit(client_id: str) -> Any:
     found = client(client_id)
     form = ClientForm(
@@ -192,6 +196,7 @@ def _changed(found: clients.ClientView, values: dict[str, Any]) -> dict[str, Any
 
 
 @blueprint.post("/<client_id>/status")
+@needs(CLIENTS_WRITE)
 def change_status(client_id: str) -> Response:
     """Disable or enable."""
     change = clients.enable if request.form.get("status") == ACTIVE else clients.disable
@@ -201,6 +206,7 @@ def change_status(client_id: str) -> Response:
 
 
 @blueprint.route("/<client_id>/delete", methods=("GET", "POST"))
+@needs(CLIENTS_WRITE)
 @confirmed
 def delete(client_id: str) -> Any:
     form = FlaskForm()

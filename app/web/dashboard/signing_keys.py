@@ -19,7 +19,11 @@ from app.errors import NotFound
 from app.storage.signing_keys import PREVIOUS, RETIRED
 from app.web.dashboard.fields import choices
 from app.web.dashboard.shell import attempt, page
-from app.web.dashboard.signed_in import actor, desk
+from app.web.dashboard.signed_in import (
+    actor,
+    confirmed,
+    desk,
+)
 
 blueprint = Blueprint("signing_keys", __name__, url_prefix="/signing-keys")
 
@@ -58,6 +62,7 @@ def index() -> Any:
 
 
 @blueprint.route("/rotate", methods=("GET", "POST"))
+@confirmed
 def rotate() -> Any:
     form = RotationForm()
 
@@ -74,6 +79,7 @@ def rotate() -> Any:
 
 
 @blueprint.route("/<kid>/retire", methods=("GET", "POST"))
+@confirmed
 def retire(kid: str) -> Any:
     known = {key.kid: key for key in signing_keys.list_all(desk(), actor())}
     if kid not in known:
