@@ -31,7 +31,7 @@ WRITING = [(path, endpoint) for method, path, endpoint in RULES if method == "PO
 GUARDED = [one for one in READING if one[0] not in OPEN]
 ACTING = [one for one in WRITING if one[0] not in OPEN]
 
-FORMS = {"form": "csv"}
+FORMS = {"form": "csv", "part": "general"}
 """Parts of paths that name no object."""
 BY_NAME = {"dashboard.scopes", "dashboard.presets"}
 """Areas whose objects are named in the query."""
@@ -222,7 +222,9 @@ def test_another_organizations_objects_are_not_there(tenants_owner, foreign, pat
 
 
 def _is_operators(endpoint):
-    return endpoint.startswith(("dashboard.plans", "dashboard.signing_keys"))
+    return endpoint.startswith(
+        ("dashboard.organizations", "dashboard.plans", "dashboard.signing_keys")
+    )
 
 
 def _standing(installation):
@@ -254,6 +256,7 @@ def test_another_persons_session_is_not_ended(owner, own):
 CONFIRMED = {
     "api_key_ends.compromised", "api_key_ends.revoke", "api_key_ends.rotate", "api_keys.new",
     "client_secrets.end", "client_secrets.new", "clients.delete", "clients.new",
+    "organizations.suspend", "plans.delete", "presets.delete", "resources.delete", "scopes.remove",
     "people.credentials", "people.disable", "people.enable", "people.new", "people.remove",
     "people.reset", "people.role", "people.second_factor", "people.sign_out",
     "second_factor.begin", "second_factor.recovery_codes",
