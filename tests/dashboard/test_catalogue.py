@@ -193,9 +193,13 @@ def test_a_preset_is_changed_and_deleted_and_takes_nothing_away(site, installati
 def test_a_resource_is_changed_and_not_deleted_under_its_clients(site, installation):
     somebody = site()
     made = installation.resource("https://kept.example.com")
-    saved = somebody.send(f"/resources/{made}/edit", name="Kept", environments=["test"])
+    typed = {"name": "Kept", "environments": ["test"], "profile": "reservekit"}
+    saved = somebody.send(f"/resources/{made}/edit", **typed)
     page = somebody.follow(saved.headers["Location"]).text
     assert "<h1>Kept</h1>" in page
+    assert "reservekit" in page
+    somebody.send(f"/resources/{made}/edit", profile="")
+    assert installation.rows("SELECT profile FROM resources WHERE id = :i", i=made) == [(None,)]
     client = installation.client(audiences=["https://kept.example.com"])
     refused = somebody.send(f"/resources/{made}/delete")
     assert refused.status_code == 409

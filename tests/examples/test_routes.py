@@ -48,7 +48,10 @@ def test_the_readme_names_every_route(bookings):
 def test_without_credential_nothing(bookings, route):
     response = bookings.ask(route, None)
     assert (response.status_code, response.json["code"]) == (401, "missing")
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="bookings"'
+    # No error: nothing was presented (RFC 6750 §3.1); where to find the issuer (RFC 9728 §5.1).
+    challenge = response.headers["WWW-Authenticate"]
+    assert challenge.startswith('Bearer realm="bookings", resource_metadata="https://')
+    assert "error" not in challenge
     assert response.json["request_id"] == response.headers["X-Request-Id"]
 
 

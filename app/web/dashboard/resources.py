@@ -6,16 +6,17 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, url_for
 from flask_wtf import FlaskForm
-from wtforms import StringField
+from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired
 
 from app.admin import resources
 from app.admin.fields import MAX_IDENTIFIER, MAX_NAME
+from app.admin.organizations import PROFILES
 from app.admin.rights import require
 from app.builtin import SCOPES_WRITE
 from app.records import Actor
 from app.web.dashboard import shell
-from app.web.dashboard.fields import Checkboxes
+from app.web.dashboard.fields import Checkboxes, choices
 from app.web.dashboard.grants import ScopesForm
 from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id
@@ -30,6 +31,11 @@ class ResourceForm(ScopesForm):
     environments = Checkboxes(
         "Environments", description="Whose tokens it takes; none chosen: all."
     )
+    profile = SelectField(
+        "How its refusals read",
+        choices=choices([("", "As the organization has it"), *((name, name) for name in PROFILES)]),
+        filters=(lambda chosen: chosen or "",),
+    )
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
@@ -41,6 +47,7 @@ class ResourceForm(ScopesForm):
             "name": self.name.data or "",
             "scopes": self.chosen(),
             "environments": tuple(self.environments.data or ()),
+            "profile": self.profile.data or None,
         }
 
 
