@@ -49,7 +49,7 @@ class Stage:
         os.environ.update(FLASK_APP="wsgi.py", PYTHONUNBUFFERED="1", NO_PROXY=HOST, no_proxy=HOST)
 
     def __enter__(self) -> Stage:
-        for ending in _ENDINGS:
+        for ending in (*_ENDINGS, signal.SIGALRM):
             signal.signal(ending, self._interrupt)
         return self
 
@@ -59,13 +59,16 @@ class Stage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for ending in _ENDINGS:  # tidying up is not interrupted
+        for ending in (signal.SIGALRM, *_ENDINGS):  # tidying up is not interrupted
             signal.signal(ending, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         self._stack.close()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True  # for those who find it swallowed
+        # Where Python runs a destructor nothing can be raised: then it is raised again.
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
         raise KeyboardInterrupt
 
     def path(self, name: str) -> Path:

@@ -12,7 +12,8 @@ OF_A_CREDENTIAL = (
 answered."""
 OTHERS = [r for r in ROUTES if r.scope and not r.names_an_object and r.path not in OF_A_CREDENTIAL]
 CREATIONS = [r for r in OTHERS if r.status == 201]
-LISTS = [r for r in OTHERS if r.method == "GET" and r.path != "/key-policy"]
+NO_LISTS = ("/key-policy", "/usage/plan")
+LISTS = [r for r in OTHERS if r.method == "GET" and r.path not in NO_LISTS]
 ACTIONS = [r for r in OTHERS if r not in CREATIONS and r not in LISTS]
 LATER = (".issued", ".refused", ".used", ".viewed")
 """Events that a journal holds first: they arrive when they are shipped."""

@@ -8,9 +8,10 @@ from tests.support import browser as support
 from tests.support import people
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """One Chromium for all tests of this worker."""
+    """One Chromium for a module's tests. Not for all: while Playwright is there, its event loop
+    runs in this thread, and ``asyncio.run`` of other tests does not."""
     try:
         with support.launched() as running:
             yield running

@@ -100,14 +100,19 @@ def _imported() -> _Imported:
 
 def _serve(line: socket.socket) -> Mapping[str, Any]:
     """Answer until the other side is gone; in a forked process: return what it shall run."""
+    ended: dict[int, int] = {}  # asked about again, when two threads ask at once
     while True:
         said, files, _, _ = socket.recv_fds(line, LONGEST, 1)
         if not said:
             raise SystemExit
         asked = json.loads(said)
         if "pid" in asked:
-            ended, status = os.waitpid(asked["pid"], os.WNOHANG)
-            answer = os.waitstatus_to_exitcode(status) if ended else None
+            pid = asked["pid"]
+            if pid not in ended:
+                gone, status = os.waitpid(pid, os.WNOHANG)
+                if gone:
+                    ended[pid] = os.waitstatus_to_exitcode(status)
+            answer = ended.get(pid)
         else:
             answer = os.fork()
             if answer == 0:
