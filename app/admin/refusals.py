@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.admin import activity
+from app.admin import activity, request_records
 from app.admin.activity import EventFilter
 from app.admin.desk import Desk
 from app.admin.pages import MAX_LIMIT
-from app.records import REFUSED, Actor, Event
+from app.admin.request_records import RequestFilter
+from app.builtin import USAGE_READ
+from app.records import REFUSED, SUCCESS, Actor, Event
 
 ADVICE: Mapping[str, str] = {
     "missing": "Nothing was presented: send an Authorization header.",
@@ -88,17 +90,48 @@ def why(
     """What was refused under this request id, the youngest first; none where nothing was, or it
     was nobody's of this organization. Raises Forbidden, Invalid, NotFound.
 
-    The operator finds the requests of strangers and of every organization.
+    An event says so, or the usage log: it has what lacked a scope at ``/v1``, and what resource
+    servers report. The operator finds the events of strangers and of every organization.
     """
+    request_id = request_id.strip()
     found = activity.list_page(
         desk,
         actor,
-        EventFilter(request_id=request_id.strip(), outcome=REFUSED),
+        EventFilter(request_id=request_id, outcome=REFUSED),
         limit=MAX_LIMIT,
         organization_id=organization_id,
         everywhere=organization_id is None and activity.sees_everything(actor),
     )
-    return tuple(Refusal(event, advice(event)) for event in found.data)
+    events = found.data or _reported(desk, actor, request_id, organization_id)
+    return tuple(Refusal(event, advice(event)) for event in events)
+
+
+def _reported(
+    desk: Desk, actor: Actor, request_id: str, organization_id: str | None
+) -> tuple[Event, ...]:
+    """What the usage log has of it, for those who may read that, in the shape of events."""
+    if USAGE_READ not in actor.scopes:
+        return ()
+    wanted = RequestFilter(request_id=request_id)
+    found = request_records.list_page(desk, actor, wanted, organization_id=organization_id)
+    return tuple(
+        Event(
+            id=one.id,
+            time=one.at,
+            type=f"{one.method} {one.route}",
+            actor_type=one.credential_type,
+            actor_id=one.credential_id,
+            organization_id=one.organization_id,
+            outcome=one.outcome,
+            reason=one.reason,
+            ip=one.ip,
+            user_agent=one.user_agent,
+            request_id=one.request_id,
+            details={"status": one.status},
+        )
+        for one in found.data
+        if one.outcome != SUCCESS
+    )
 
 
 def advice(event: Event) -> str:

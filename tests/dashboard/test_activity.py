@@ -95,6 +95,21 @@ def test_the_reason_is_found_by_the_request_id(site, refused):
     assert "No refusal under this ID" in site().get("/refusals", request_id="req_unknown").text
 
 
+def test_what_lacked_a_scope_at_the_management_api_is_found(installation, site):
+    key = installation.api_key(["bookings:read"])
+    headers = {"Authorization": f"Bearer {key.key}"}
+    answer = installation.http.get("/v1/clients", headers=headers)
+    assert answer.status_code == 403
+    installation.services.uses.write()
+    asked = {"request_id": answer.headers["X-Request-Id"]}
+    page = site().get("/refusals", **asked).text
+    assert "GET /v1/clients" in page
+    assert ADVICE["insufficient_scope"] in page
+    assert key.id in page
+    elsewhere = site(organization_id=installation.organization())
+    assert "No refusal under this ID" in elsewhere.get("/refusals", **asked).text
+
+
 def test_nobody_finds_what_was_refused_to_others(installation, site, refused):
     _, request_id = refused
     elsewhere = site(organization_id=installation.organization())

@@ -77,7 +77,11 @@ class RequestRecordRow(Base):
     """A single request at an API, as the usage log shows it."""
 
     __tablename__ = "request_records"
-    __table_args__ = (Index(None, "organization_id", "id"), Index(None, "credential_id", "id"))
+    __table_args__ = (
+        Index(None, "organization_id", "id"),
+        Index(None, "credential_id", "id"),
+        Index(None, "organization_id", "request_id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     """Sortable by ``at``."""
