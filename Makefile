@@ -66,12 +66,13 @@ endif
 	@echo "Installing npm's packages into $* …"
 	-@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --silent && touch $@
 
-# Pages that are printed from the code.
+# Pages, and parts of pages, that are printed from the code.
 docs: $(VENV)/test.done
 	$(BIN)/pytest --collect-only -q -n 0 -p tests.support.conformance \
 		--conformance docs/conformance.md > /dev/null
 	$(BIN)/pytest --collect-only -q -n 0 -p tests.support.coverage_page \
 		--reference docs/reference-coverage.md > /dev/null
+	$(BIN)/python -m tests.support.error_page
 
 # Pictures of the dashboard for README and docs, by the tests that walk through it.
 screenshots: $(VENV)/test.done

@@ -6,25 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app import errors, web
+from app import errors
+from app.admin.advice import ADVICE
 from app.cli.advice import NEXT
 from app.web.api.bodies import TooLarge
-from app.web.forms import BodyTooLarge
 from app.web.problems import status_of
-from keyturn import errors as refusals
-from keyturn.errors import (
-    ActingRefused,
-    CredentialExposed,
-    CredentialMalformed,
-    CredentialMissing,
-    CredentialRefused,
-    InsufficientScope,
-    InvalidToken,
-    RateLimited,
-    Reason,
-    RestrictionRefused,
-    VerifierUnavailable,
-)
+from keyturn.errors import CredentialMalformed, CredentialRefused, Reason
+from tests.support import error_page
+from tests.support.error_page import below, refused
 from tests.support.installation import installed
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -44,33 +33,16 @@ def table(heading):
     return {row[0].strip("`"): row[1:] for row in rows}
 
 
-def below(kind):
-    return {kind}.union(*map(below, kind.__subclasses__()))
-
-
-def refused(reason):
-    """A refusal for this reason, as the library makes it."""
-    kinds = {
-        Reason.MISSING: CredentialMissing,
-        Reason.INSUFFICIENT_SCOPE: lambda: InsufficientScope("a:b"),
-        Reason.RATE_LIMITED: lambda: RateLimited(1, ()),
-        Reason.UNAVAILABLE: VerifierUnavailable,
-    }
-    if reason in kinds:
-        return kinds[reason]()
-    for kind, reasons in (
-        (ActingRefused, refusals._ACTING),
-        (CredentialExposed, refusals._EXPOSED),
-        (RestrictionRefused, ("ip_not_allowed", "origin_mismatch", "server_only")),
-    ):
-        if reason in reasons:
-            return kind(reason)
-    return InvalidToken(reason)
-
-
 @pytest.mark.row("S2-74")
-def test_every_reason_is_explained():
-    assert set(table("Reasons, for the owner")) == {str(reason) for reason in Reason}
+def test_every_reason_and_every_code_of_oauth_says_what_to_do():
+    assert error_page.printed(ERRORS) == ERRORS, "make docs"
+    assert set(Reason) <= set(table(error_page.OWNER))
+
+
+def test_the_reasons_of_assertions_say_what_to_do():
+    text = (DOCS / "client-authentication.md").read_text()
+    named = text.split("The reasons in the activity log:")[1].split("\n\n")[0]
+    assert {"replayed", "too_long"} <= set(re.findall(r"`(\w+)`", named)) <= ADVICE.keys()
 
 
 @pytest.mark.row("S2-74")
@@ -79,13 +51,6 @@ def test_every_code_of_an_api_has_its_status_and_a_way_on():
     made = [refused(reason) for reason in Reason] + [CredentialMalformed()]
     codes = {one.code: str(one.status) for one in made if isinstance(one, CredentialRefused)}
     assert {code: row[0] for code, row in documented.items()} == codes
-
-
-def test_a_reason_reads_as_documented():
-    elsewhere = {"secret_mismatch", "quota_exceeded", "plan_limit"}  # not by the library
-    for name, (read_as, _) in table("Reasons, for the owner").items():
-        if name not in elsewhere:
-            assert f"`{refused(Reason(name)).code}`" in read_as, name
 
 
 def test_every_code_of_the_management_api():
@@ -97,18 +62,6 @@ def test_every_code_of_the_management_api():
     ours[TooLarge.code] = str(status_of(TooLarge()))
     ours |= {errors.Unavailable.code: str(status_of(errors.Unavailable())), "server_error": "500"}
     assert {code: row[0] for code, row in documented.items()} == ours
-
-
-def test_every_code_of_the_oauth_endpoints():
-    documented = table("Codes of the OAuth endpoints")
-    kinds = below(errors.OAuthError) - below(BodyTooLarge) - {
-        errors.OAuthError, errors.RateLimited
-    }  # fmt: skip
-    made = [*(kind() for kind in kinds), errors.RateLimited(1), errors.Unavailable()]
-    assert web.mount  # every edge's own errors are known by now
-    assert {code: row[0] for code, row in documented.items()} == {
-        one.code: str(status_of(one)) for one in made
-    }
 
 
 def command_of(advice):

@@ -20,6 +20,7 @@ def register(app: Flask) -> None:
     """Known to every template of the dashboard."""
     app.jinja_env.filters["when"] = when
     app.jinja_env.filters["span"] = span
+    app.jinja_env.filters["with_code"] = with_code
 
 
 def when(instant: datetime | None, never: str = "never") -> Markup:
@@ -41,6 +42,14 @@ def relative(instant: datetime, now: datetime) -> str:
         return "just now" if instant <= now else "in a moment"
     # What was said to end in 30 days ends «in 30 days», a moment later too.
     return f"in {span(away + _UNITS[-1][1])}" if instant > now else f"{span(away)} ago"
+
+
+def with_code(text: str) -> Markup:
+    """A sentence in which what stands between backticks is code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
 
 
 def span(away: timedelta) -> str:
