@@ -49,4 +49,5 @@ class Background:
             try:
                 end()
             except Exception:
+                # Whatever is wrong with it, what comes after has lines of its own to write.
                 log.exception("it did not end well: %s", getattr(end, "__qualname__", end))

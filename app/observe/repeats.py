@@ -161,7 +161,7 @@ def _without_traceback(
     copy = logging.makeLogRecord(record.__dict__)
     try:
         copy.msg, copy.args = record.getMessage(), None
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - arguments that do not fit: told once already
         copy.msg, copy.args = str(record.msg), None
     if copy.exc_info:
         copy.exc_info, copy.exc_text = None, None

@@ -90,6 +90,7 @@ class Reporter:
             try:
                 self.once()
             except Exception:
+                # Numbers that stand still look like a quiet server: the thread goes on.
                 log.exception("metrics cannot be written")
             if self._stop.wait(self._interval):
                 return

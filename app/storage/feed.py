@@ -120,13 +120,15 @@ class Feed:
             reset()
 
     def _follow(self) -> None:
-        while not self._wake.wait(self._stop, self._interval):
+        while not self._stop.is_set():
             try:
-                self.poll()
+                if not self._wake.wait(self._stop, self._interval):
+                    self.poll()
             except Unavailable as error:
                 self.failures += 1
                 log.warning("the change feed is out of reach: %s", error.detail)
             except Exception:
-                self.failures += 1
                 # A thread that died in silence would serve stale records for ever.
+                self.failures += 1
                 log.exception("the change feed failed")
+                self._stop.wait(self._interval)

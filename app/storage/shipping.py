@@ -157,6 +157,7 @@ class Shipper:
             self.failures += 1
             log.warning("the journal waits: %s", error.detail)
         except Exception:
+            # The thread goes on, and the segment stays: the next second tries it again.
             self.failures += 1
             log.exception("the journal waits")
         self._journal.depth()

@@ -47,7 +47,7 @@ class Wake:
                 for _ in self._listening().notifies(timeout=seconds, stop_after=1):
                     break
                 return stopping.is_set()
-            except Exception as error:  # noqa: BLE001 - the driver's own errors, of any kind
+            except (self._engine.dialect.loaded_dbapi.Error, OSError) as error:
                 self.close()
                 self._give_up(error)
         return stopping.wait(seconds)

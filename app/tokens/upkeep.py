@@ -104,4 +104,5 @@ class Upkeep:
             except Unavailable as error:
                 log.warning("upkeep waits: %s", error.detail)
             except Exception:
+                # Without the thread no key is rotated and nothing is removed: it tries again.
                 log.exception("upkeep failed")

@@ -93,6 +93,7 @@ class UsesInMemory:
                 log.warning("uses wait: %s", error.detail)
                 return
             except Exception:
+                # What a bug of ours keeps from being written would keep all after it waiting.
                 log.exception("uses are lost")
             self._waiting = {}
             for _ in requests:

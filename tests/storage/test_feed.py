@@ -323,3 +323,17 @@ def test_a_process_that_has_never_read_anything_says_so(fresh_installation, anot
     )
     with pytest.raises(Unavailable):
         node.directory.client("client_x")
+
+
+def test_a_bug_of_ours_does_not_end_the_thread(fresh_installation, another_node, monkeypatch):
+    follower = another_node(fresh_installation)
+    told = follow(follower)
+    follower.feed.poll()
+    with monkeypatch.context() as broken:
+        broken.delattr("app.storage.wake.Wake.wait")
+        follower.feed.start()
+        eventually(lambda: follower.feed.failures > 1)
+    client = fresh_installation.client()
+    fresh_installation.disable(client.client_id)
+    eventually(lambda: client.client_id in told)
+    follower.feed.stop()
