@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from flask_openapi3 import Tag
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.oauth import metadata as paths
 from app.storage.statuses import STATUS_LISTS
 from app.web import leaks
+from app.web.api.documented import JSON, answers, ref, refused
 from app.web.api.values import Error
 from keyturn.status_list import MEDIA_TYPE
 
@@ -22,7 +22,6 @@ TAGS = [
 ]
 
 _FORM = "application/x-www-form-urlencoded"
-_JSON = "application/json"
 Text = Annotated[str, Field(max_length=4096)]
 
 
@@ -143,7 +142,7 @@ def schemas() -> dict[str, Any]:
 def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The path items, by path."""
     grants = ", ".join(f"`{name}`" for name in metadata["grant_types_supported"])
-    health = {"200": _body("OK", Health)}
+    health = {"200": answers("OK", Health)}
     items = {
         paths.TOKEN: {"post": _form(f"Issue a token: {grants}", TokenRequest, TokenResponse)},
         paths.INTROSPECT: {
@@ -178,14 +177,15 @@ def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         },
         paths.AUTHORIZE: {
             method: _open(
-                "A plain refusal: no user ever signs in here", {"400": _body("Refused", OAuthError)}
+                "A plain refusal: no user ever signs in here",
+                {"400": answers("Refused", OAuthError)},
             )
             for method in ("get", "post")
         },
         "/health": {"get": _open("Whether the process answers", health)},
         "/health/ready": {
             "get": _open(
-                "Whether a token could be issued now", health | {"503": _body("Not now", Health)}
+                "Whether a token could be issued now", health | {"503": answers("Not now", Health)}
             )
         },
         "/v1/openapi.json": {"get": _open("This description", _kept(Document))},
@@ -203,24 +203,16 @@ def operations(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return items
 
 
-def _body(description: str, model: type[BaseModel], media_type: str = _JSON) -> dict[str, Any]:
-    return {"description": description, "content": {media_type: {"schema": _ref(model)}}}
-
-
 def _text(media_type: str) -> dict[str, Any]:
     return {"description": "OK", "content": {media_type: {"schema": {}}}}
 
 
-def _kept(model: type[BaseModel], media_type: str = _JSON) -> dict[str, Any]:
-    return {"200": _body("OK", model, media_type), "304": {"description": "Not modified"}}
-
-
-def _ref(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+def _kept(model: type[BaseModel], media_type: str = JSON) -> dict[str, Any]:
+    return {"200": answers("OK", model, media_type), "304": {"description": "Not modified"}}
 
 
 def _open(summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
-    wrong = {"400": _body("Bad Request", Error)}
+    wrong = {"400": refused(400)}
     return {
         "tags": ["open"],
         "summary": summary,
@@ -231,14 +223,14 @@ def _open(summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
 
 def _report() -> dict[str, Any]:
     def several(model: type[BaseModel], most: int) -> dict[str, Any]:
-        return {_JSON: {"schema": {"type": "array", "items": _ref(model), "maxItems": most}}}
+        return {JSON: {"schema": {"type": "array", "items": ref(model), "maxItems": most}}}
 
     refusals = ("403", "404", "413", "429", "500", "503")
     operation = _open(
         "Take GitHub's report of leaked keys, signed by GitHub",
         {
             "200": {"description": "OK", "content": several(leaks.Feedback, leaks.MAX_LEAKS)},
-            **{status: _body(HTTPStatus(int(status)).phrase, Error) for status in refusals},
+            **{status: refused(int(status)) for status in refusals},
         },
     )
     content = several(leaks.Leak, leaks.MAX_LEAKS)
@@ -253,9 +245,9 @@ def _form(
         "tags": ["oauth"],
         "summary": summary,
         "security": [{"client": []}, {}],
-        "requestBody": {"required": True, "content": {_FORM: {"schema": _ref(form)}}},
+        "requestBody": {"required": True, "content": {_FORM: {"schema": ref(form)}}},
         "responses": {
-            "200": _body("OK", answer or Empty),
-            **{status: _body(HTTPStatus(int(status)).phrase, OAuthError) for status in refusals},
+            "200": answers("OK", answer or Empty),
+            **{status: refused(int(status), OAuthError) for status in refusals},
         },
     }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
 
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from app.web.api.values import Error
 
-Responses = dict[str | int, type[BaseModel] | dict[str, object] | None]
+Responses = dict[str | int, type[BaseModel] | dict[str, Any] | None]
 
+JSON = "application/json"
 _ALWAYS = (400, 401, 403, 429, 500, 503)
 OBJECT = (404,)
 """Other refusals of a route that names an object."""
@@ -40,5 +43,20 @@ def needs(*scopes: str) -> list[dict[str, list[str]]]:
 
 
 def gives(status: int, body: type[BaseModel] | None, refusals: Sequence[int] = ()) -> Responses:
-    """The one success, and every refusal, all with the same body."""
-    return {status: body, **dict.fromkeys((*_ALWAYS, *refusals), Error)}
+    """The one success, and every refusal, all with the same body, whose schema is made once."""
+    return {status: body, **{one: refused(one) for one in (*_ALWAYS, *refusals)}}
+
+
+def refused(status: int, model: type[BaseModel] = Error) -> dict[str, Any]:
+    """A refusal, as the description has it."""
+    return answers(HTTPStatus(status).phrase, model)
+
+
+def answers(description: str, model: type[BaseModel], media_type: str = JSON) -> dict[str, Any]:
+    """An answer with a body, as the description has it."""
+    return {"description": description, "content": {media_type: {"schema": ref(model)}}}
+
+
+def ref(model: type[BaseModel]) -> dict[str, str]:
+    """The name of a schema that `beside.schemas` gives."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
