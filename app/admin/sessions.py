@@ -2,6 +2,10 @@
 
 The secret is in a cookie, its SHA-256 in the database. It is another one after each proof of who
 somebody is, so that whoever knew the one before has nothing.
+
+No connection is held while the directory is asked for the user's organization: what it does not
+know it reads on another one, and as many requests as there are connections would wait for each
+other. Transactions read it on their own (``home``).
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from app.errors import NotFound, SignInRefused, Unavailable
 from app.ids import new_id
 from app.records import ACTIVE, Actor, Organization, Origin
 from app.settings import Settings
+from app.storage import organizations
 from app.storage import sessions as stored
 from app.storage import users as people
 from app.storage.models import SessionRow, UserRow
@@ -84,21 +89,22 @@ def find(desk: Desk, secret: str) -> Session | None:
     """The session of this secret, if it has not ended."""
     with desk.store.reading() as session:
         found = stored.by_digest(session, digest_of(secret))
-        if found is None or not _stands(desk, *found):
-            return None
-        row, user = found
-        known, seen_at = of(desk, row, user), row.last_seen_at
+    if found is None:
+        return None
+    row, user = found
+    organization = desk.directory.organization(user.organization_id)
+    if not _stands(desk, row, user, organization):
+        return None
     now = desk.clock()
-    if now - seen_at >= NOTED_EVERY:
+    if now - row.last_seen_at >= NOTED_EVERY:
         # It is no reason to turn somebody away that this cannot be written.
         with suppress(Unavailable), desk.store.begin() as connection:
-            stored.seen(connection, known.id, seen_at, now)
-    return known
+            stored.seen(connection, row.id, row.last_seen_at, now)
+    return of(desk, row, user, organization)
 
 
-def of(desk: Desk, row: SessionRow, user: UserRow) -> Session:
+def of(desk: Desk, row: SessionRow, user: UserRow, organization: Organization) -> Session:
     """What a request may know of a session."""
-    organization = desk.directory.organization(user.organization_id)
     return Session(
         id=row.id,
         user=users.view(user),
@@ -126,7 +132,7 @@ def opened(
         confirmed_at=work.now if confirmed else None,
     )
     work.session.add(row)
-    return Opened(of(desk, row, user), secret)
+    return Opened(of(desk, row, user, home(work, user)), secret)
 
 
 def renewed(desk: Desk, work: Transaction, session: Session, user: UserRow) -> Opened:
@@ -140,7 +146,7 @@ def renewed(desk: Desk, work: Transaction, session: Session, user: UserRow) -> O
     if row.awaits_code:
         row.awaits_code, row.created_at = False, work.now
     work.session.flush()
-    return Opened(of(desk, row, user), secret)
+    return Opened(of(desk, row, user, home(work, user)), secret)
 
 
 def list_own(desk: Desk, session: Session) -> tuple[SessionView, ...]:
@@ -148,11 +154,12 @@ def list_own(desk: Desk, session: Session) -> tuple[SessionView, ...]:
     with desk.store.reading() as reading:
         user = people.get(reading, session.user.organization_id, session.user.id)
         found = stored.of_user(reading, session.user.id) if user is not None else ()
-        return tuple(
-            rows.view_of(SessionView, row)
-            for row in found
-            if user is not None and not row.awaits_code and _stands(desk, row, user)
-        )
+    organization = desk.directory.organization(session.user.organization_id)
+    return tuple(
+        rows.view_of(SessionView, row)
+        for row in found
+        if user is not None and not row.awaits_code and _stands(desk, row, user, organization)
+    )
 
 
 def sign_out(desk: Desk, session: Session, origin: Origin) -> None:
@@ -189,12 +196,13 @@ def look_at(desk: Desk, session: Session, organization_id: str | None, origin: O
 
     What they may do there is what the use cases let them. Raises NotFound, SignInRefused.
     """
+    own = desk.directory.organization(session.user.organization_id)
     with desk.store.transaction(self_of(session, origin)) as work:
         row = stored.get(work.session, session.user.id, session.id)
         if row is None:
             raise SignInRefused(OVER)
         if organization_id is not None:
-            if not desk.directory.organization(session.user.organization_id).is_operator:
+            if not own.is_operator:
                 raise NotFound("organization")
             rows.organization_row(work, organization_id, "share")
         row.looks_at = organization_id
@@ -240,9 +248,15 @@ def _actor(session: Session, origin: Origin, scopes: ScopeSet, *, is_operator: b
     )
 
 
-def may_sign_in(desk: Desk, user: UserRow) -> bool:
+def home(work: Transaction, user: UserRow) -> Organization:
+    """The user's organization, as this transaction sees it."""
+    found = organizations.existing(work.session, user.organization_id)
+    return organizations.record(work.session, found)
+
+
+def may_sign_in(user: UserRow, organization: Organization) -> bool:
     """Whether this user, and their organization, are in use."""
-    return user.status == ACTIVE and desk.directory.organization(user.organization_id).is_active
+    return user.status == ACTIVE and organization.is_active
 
 
 def own_row(work: Transaction, session: Session) -> UserRow:
@@ -263,13 +277,13 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
-def _stands(desk: Desk, row: SessionRow, user: UserRow) -> bool:
+def _stands(desk: Desk, row: SessionRow, user: UserRow, organization: Organization) -> bool:
     now, settings = desk.clock(), desk.settings
     life = CODE_TTL if row.awaits_code else settings.session_ttl
     return (
         now - row.created_at < life
         and now - row.last_seen_at < settings.session_idle
-        and may_sign_in(desk, user)
+        and may_sign_in(user, organization)
     )
 
 

@@ -33,7 +33,7 @@ def by_link(desk: Desk, secret: str, origin: Origin) -> Opened:
                 user is None
                 or user.sign_in_expires_at is None
                 or user.sign_in_expires_at <= work.now
-                or not sessions.may_sign_in(desk, user)
+                or not sessions.may_sign_in(user, sessions.home(work, user))
             ):
                 raise refused(desk, found, "link_over", origin, BAD_LINK)
             user.sign_in_digest = user.sign_in_expires_at = None
@@ -52,14 +52,20 @@ def by_password(
     with attempt(desk, origin, of_account(desk, email, browser)):
         with desk.store.reading() as session:
             user = users.by_email(session, email) if email.isprintable() else None
-        is_usable = user is not None and sessions.may_sign_in(desk, user)
+        is_usable = user is not None and sessions.may_sign_in(
+            user, desk.directory.organization(user.organization_id)
+        )
         stored = user.password_hash if user is not None and is_usable else None
         if not desk.passwords.matches(stored, password) or user is None or stored is None:
             raise refused(desk, user, "wrong_password" if is_usable else "not_in_use", origin)
         fresh = desk.passwords.hash(password) if desk.passwords.is_outdated(stored) else stored
         with desk.store.transaction(_self(user, origin)) as work:
             row = users.get(work.session, user.organization_id, user.id, lock=True)
-            if row is None or row.password_hash != stored or not sessions.may_sign_in(desk, row):
+            if (
+                row is None
+                or row.password_hash != stored
+                or not sessions.may_sign_in(row, sessions.home(work, row))
+            ):
                 raise refused(desk, user, "changed_meanwhile", origin)
             row.password_hash = fresh
             return _let_in(desk, work, row, origin, confirmed=True)
