@@ -9,6 +9,8 @@ class Bookings(APIView):
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication
@@ -18,6 +20,8 @@ from keyturn.django import admit
 from keyturn.principal import Principal
 from keyturn.requirements import Requirement, all_of
 from keyturn.routes import AUTHENTICATED, Route
+
+_ASKING = "_keyturn_asking"
 
 
 class Caller:
@@ -38,17 +42,33 @@ class Caller:
 class KeyturnAuthentication(BaseAuthentication):  # type: ignore[misc]
     """`request.auth` is the principal, `request.user` a `Caller`; both anonymous without a header.
 
-    Raises CredentialRefused, which the middleware answers.
+    It comes first, so it is what counts: for what the view's permissions of `has_scope` ask, and in
+    their class of routes. Raises CredentialRefused, which the middleware answers.
     """
 
     def authenticate(self, request: Any) -> tuple[Caller, Principal] | None:
         if "Authorization" not in request.headers:
             return None
-        principal = admit(request._request, AUTHENTICATED)
+        view, route = (request.parser_context or {}).get("view"), AUTHENTICATED
+        # Who chooses permissions by the user authenticates in the midst of being asked for them.
+        if view is not None and not getattr(request._request, _ASKING, False):
+            setattr(request._request, _ASKING, True)
+            route = _asked_by(view.get_permissions())
+        principal = admit(request._request, route)
         return Caller(principal), principal
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"
+
+
+class HasScope(BasePermission):  # type: ignore[misc]
+    """Counted once a request, however many ask. Raises CredentialRefused."""
+
+    route: Route = AUTHENTICATED
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        admit(request._request, self.route)
+        return True
 
 
 def has_scope(*scopes: str | Requirement, route_class: str = "") -> type[BasePermission]:
@@ -56,13 +76,16 @@ def has_scope(*scopes: str | Requirement, route_class: str = "") -> type[BasePer
 
     >>> reader = has_scope("bookings:read")
     """
-    route = Route(all_of(*scopes), route_class)
+    return type("HasScope", (HasScope,), {"route": Route(all_of(*scopes), route_class)})
 
-    class HasScope(BasePermission):  # type: ignore[misc]
-        """Counted once a request, however many ask. Raises CredentialRefused."""
 
-        def has_permission(self, request: Any, view: Any) -> bool:
-            admit(request._request, route)
-            return True
+def _asked_by(permissions: Iterable[Any]) -> Route:
+    routes = tuple(one.route for one in permissions if isinstance(one, HasScope))
+    return routes[0] if len(routes) == 1 else _together(routes)
 
-    return HasScope
+
+@lru_cache(maxsize=256)
+def _together(routes: tuple[Route, ...]) -> Route:
+    """All that they ask, in the first class of routes that one of them names."""
+    needs = all_of(*(route.needs for route in routes if route.needs is not None))
+    return Route(needs, next((one.route_class for one in routes if one.route_class), ""))

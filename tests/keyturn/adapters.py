@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 
 from keyturn import (
     AUTHENTICATED,
@@ -24,6 +25,7 @@ from keyturn import (
 )
 from keyturn.limits.local import LocalLimits
 from keyturn.profiles import DEFAULT_PROFILE
+from keyturn.usage import UsageReporter
 
 ROUTES = {
     "GET /health": PUBLIC,
@@ -34,6 +36,7 @@ ROUTES = {
     "DELETE /bookings/{id}": Route(all_of("bookings:burn"), "booking"),
 }
 LIMITS = ("1000/day", "2/day:booking", "100/minute:booking")
+USAGE = {"interval": timedelta(milliseconds=100)}
 PROXIES = Proxies.of(["127.0.0.1"])
 PROFILE, ID = "X-Profile", "X-Id"
 
@@ -47,6 +50,10 @@ def asked():
     }
 
 
+def guarding(kind, verifier):
+    return kind(verifier, limits=LocalLimits(*LIMITS), usage=UsageReporter(verifier, **USAGE))
+
+
 def shown(principal):
     return {"id": principal.id, "organization": principal.organization}
 
@@ -57,7 +64,7 @@ def flask_app():
     from keyturn.flask import current_principal, protect, register_refusals, require_scope
 
     app = Flask("bookings", static_folder=None)
-    guard = Guard(Verifier(**asked()), limits=LocalLimits(*LIMITS))
+    guard = guarding(Guard, Verifier(**asked()))
 
     @app.get("/health")
     def health():
@@ -109,7 +116,7 @@ def starlette_app():
     from keyturn import Route as Asked
     from keyturn.starlette import admit, principal_of, protect
 
-    guard = AsyncGuard(AsyncVerifier(**asked()), limits=LocalLimits(*LIMITS))
+    guard = guarding(AsyncGuard, AsyncVerifier(**asked()))
 
     async def health(request):
         return JSONResponse({"status": "ok"})
@@ -145,7 +152,7 @@ def fastapi_app():
 
     app = FastAPI(docs_url=None, redoc_url=None)
     router = APIRouter(prefix="/bookings")
-    guard = AsyncGuard(AsyncVerifier(**asked()), limits=LocalLimits(*LIMITS))
+    guard = guarding(AsyncGuard, AsyncVerifier(**asked()))
 
     @app.api_route("/health", methods=["GET", "HEAD"])
     async def health():
@@ -176,9 +183,7 @@ def fastapi_app():
     return app
 
 
-def django_of(is_async):
-    import django
-    from django.conf import settings
+def django_urls(is_async):
     from django.http import JsonResponse
     from django.urls import path
     from django.views import View
@@ -214,22 +219,32 @@ def django_of(is_async):
     class Booking(View):
         delete = Bookings.get
 
+    return [
+        path("health", health),
+        path("me", me),
+        path("rooms", rooms),
+        path("bookings", Bookings.as_view()),
+        path("bookings/<int:number>", Booking.as_view()),
+    ]
+
+
+def django_app(urls, is_async, **said):
+    """`urls`: makes them, once there are settings to import views with."""
+    import django
+    from django.conf import settings
+
     class Urls:
-        urlpatterns = [  # noqa: RUF012
-            path("health", health),
-            path("me", me),
-            path("rooms", rooms),
-            path("bookings", Bookings.as_view()),
-            path("bookings/<int:number>", Booking.as_view()),
-        ]
+        urlpatterns = ()
 
     settings.configure(
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=Urls,
         MIDDLEWARE=["keyturn.django.KeyturnMiddleware"],
+        REST_FRAMEWORK={"UNAUTHENTICATED_USER": None},
         KEYTURN={
+            **said,
             "VERIFIER": asked(),
-            "ROUTES": ROUTES,
+            "USAGE": USAGE,
             "LIMITS": lambda verifier: LocalLimits(*LIMITS),
             "REALM": "bookings",
             "REQUEST_ID": lambda request: request.headers.get(ID),
@@ -238,6 +253,7 @@ def django_of(is_async):
         },
     )
     django.setup(set_prefix=False)
+    Urls.urlpatterns = urls(is_async)
     from django.core.asgi import get_asgi_application
     from django.core.wsgi import get_wsgi_application
 
@@ -245,11 +261,53 @@ def django_of(is_async):
 
 
 def django_wsgi():
-    return django_of(is_async=False)
+    return django_app(django_urls, is_async=False, ROUTES=ROUTES)
 
 
 def django_asgi():
-    return django_of(is_async=True)
+    return django_app(django_urls, is_async=True, ROUTES=ROUTES)
+
+
+def rest_framework():
+    return django_app(rest_urls, is_async=False)
+
+
+def rest_urls(is_async):
+    from django.http import JsonResponse
+    from django.urls import path
+    from rest_framework.views import APIView
+
+    from keyturn.drf import KeyturnAuthentication, has_scope
+
+    def health(request):
+        return JsonResponse({"status": "ok"})
+
+    class Guarded(APIView):
+        """What each method asks is in its permissions, and nowhere else."""
+
+        authentication_classes = (KeyturnAuthentication,)
+        asks: dict = {}  # noqa: RUF012
+
+        def get_permissions(self):
+            found = self.asks.get(self.request.method.replace("HEAD", "GET"), ())
+            return [permission() for permission in found]
+
+    def answer(self, request, number=0):
+        return JsonResponse(shown(request.auth))
+
+    def view(**asks):
+        methods = dict.fromkeys(map(str.lower, asks), answer)
+        return type("View", (Guarded,), {"asks": asks, **methods}).as_view()
+
+    writer = has_scope(any_of("bookings:create", "bookings:write"), route_class="booking")
+    burner = has_scope("bookings:burn"), has_scope(route_class="booking")
+    return [
+        path("health", health),
+        path("me", view(GET=[has_scope()])),
+        path("rooms", view(GET=[has_scope(), has_scope("rooms:read")])),
+        path("bookings", view(GET=[has_scope("bookings:read")], POST=[writer])),
+        path("bookings/<int:number>", view(DELETE=burner)),
+    ]
 
 
 ADAPTERS = {
@@ -258,6 +316,7 @@ ADAPTERS = {
     "fastapi": ("asgi", "fastapi_app"),
     "django": ("wsgi", "django_wsgi"),
     "django under ASGI": ("asgi", "django_asgi"),
+    "django REST framework": ("wsgi", "rest_framework"),
 }
 
 if __name__ == "__main__":

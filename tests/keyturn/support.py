@@ -223,6 +223,7 @@ class FakeIssuer:
     API = "/api"
     """An API of whoever holds a token that is not in `refused`; it answers with that token."""
     LIST = "/oauth/status-lists/1"
+    REPORTS = "/v1/usage/reports"
 
     def __init__(self) -> None:
         self.hits: Counter[str] = Counter()
@@ -241,6 +242,7 @@ class FakeIssuer:
         self.token_requests: list[tuple[str, dict[str, list[str]]]] = []
         self.token_members: dict[str, Any] = {"token_type": "Bearer", "expires_in": 900}
         self.refused: set[str] = set()
+        self.reports: list[dict[str, Any]] = []
         self.seen_headers: list[dict[str, str]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -304,7 +306,7 @@ class FakeIssuer:
         if path == self.API:
             shown = headers.get("authorization", "").removeprefix("Bearer ")
             return Reply(401 if shown in self.refused else 200, shown.encode())
-        return Reply(404)
+        return Reply() if path == self.REPORTS else Reply(404)
 
     def place(self, idx: int) -> dict[str, Any]:
         """The ``status`` claim of a token whose status is at this index."""
@@ -343,6 +345,8 @@ class FakeIssuer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == issuer.REPORTS:
+                    issuer.reports.append(json.loads(body))
                 self.answer(parse_qs(body.decode()))
 
             def answer(self, form: dict[str, list[str]]) -> None:

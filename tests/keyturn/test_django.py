@@ -63,6 +63,13 @@ class Rest(APIView):
         return JsonResponse({"user": str(request.user), "auth": request.auth.id})
 
 
+class ByUser(Rest):
+    """Whose permissions depend on who asks."""
+
+    def get_permissions(self):
+        return super().get_permissions() if str(self.request.user) == "client_1" else []
+
+
 class Urls:
     urlpatterns = (
         path("me", view),
@@ -70,6 +77,7 @@ class Urls:
         path("v1/", include([path("bookings/<int:number>", Bookings.as_view())])),
         re_path(r"^old/(?P<number>[0-9]+)/$", view),
         path("rest", Rest.as_view()),
+        path("by-user", ByUser.as_view()),
     )
 
 
@@ -82,6 +90,8 @@ ROUTES = {
     "GET /old/{number}/": all_of("bookings:read"),
     "GET /rest": PUBLIC,
     "OPTIONS /rest": PUBLIC,
+    "GET /by-user": PUBLIC,
+    "OPTIONS /by-user": PUBLIC,
 }
 SAID = {
     "VERIFIER": {
@@ -218,3 +228,16 @@ def test_rest_framework(api, headers, status, code):
     else:
         assert response.json()["code"] == code
         assert "WWW-Authenticate" in response.headers
+
+
+@pytest.mark.parametrize(
+    ("client", "scope", "status"),
+    [
+        ("client_1", "bookings:read", 200),
+        ("client_1", "rooms:read", 403),
+        ("client_2", "rooms:read", 200),
+    ],
+)
+def test_permissions_that_are_chosen_by_the_user(api, client, scope, status):
+    headers = bearer(client_id=client, sub=client, scope=scope)
+    assert api.get("/by-user", headers=headers).status_code == status
