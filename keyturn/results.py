@@ -33,6 +33,8 @@ MAX_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 1_500
 _BYTES_A_CHARACTER = 4
 _LONGEST = len("Bearer ") + MAX_TOKEN_LENGTH
+AS_FOUND = 1.0
+"""Seconds for which a token is what it was found to be, unless a status list has news."""
 
 CheckPlace = Callable[[str, Introspection, str | IPAddress | None, str | None], None]
 
@@ -54,11 +56,19 @@ class Accepted:
     """Of an API key: what the issuer said."""
     digest: bytes = b""
     """Of an API key: what its verdict is remembered by."""
+    standing: tuple[float, float, object] = (inf, -inf, None)
+    """Of a token: from when until when, by the wall clock, and as long as this is what status lists
+    say, it is known to be in order. One value, so that threads never see half of it."""
+
+
+class _NoLists:
+    heard = None
 
 
 class Memory:
     """Results, the lately used ones, bounded in number and in bytes. Each use of one asks whatever
-    can have changed: the clock, the status list, the issuer's keys, the age of the issuer's word.
+    can have changed: the clock, whether status lists have news, the age of the issuer's word; and
+    once a second the place in the list itself, and whether the issuer still has the key.
     """
 
     def __init__(
@@ -78,7 +88,7 @@ class Memory:
         self._results: Recent[bytes, Accepted] = Recent(MAX_RESULTS, MAX_BYTES, _weight)
         # Bound once: these few lines are what most requests come to.
         self._remembered = self._results.get
-        self._status = None if statuses is None else statuses.status
+        self._lists = statuses or _NoLists
 
     def recall(
         self, authorization: str | None, ip: str | IPAddress | None, origin: str | None
@@ -96,21 +106,31 @@ class Memory:
         accepted = self._remembered(shown)
         if accepted is None:
             return None
-        now, verdict, signed_by = self._now(), accepted.verdict, accepted.signed_by
+        now = self._now()
+        since, until, heard = accepted.standing
+        if since <= now < until and heard is self._lists.heard:
+            return accepted.principal
         if now < accepted.until:
+            verdict, signed_by = accepted.verdict, accepted.signed_by
             if verdict is not None:
                 if self._is_current(accepted.digest, verdict, accepted.place):
                     self._check_place(authorization[7:], verdict, ip, origin)
                     return accepted.principal
             elif signed_by is not None and self._key(signed_by.kid) is signed_by:
-                place = accepted.place
-                if place is not None and self._status is not None:
-                    status = self._status(place, accepted.jti, now)
-                    if status:
-                        raise _refusal(status, place)
+                self._look_up(accepted, now)
                 return accepted.principal
         self._results.drop(shown)
         return None
+
+    def _look_up(self, token: Accepted, now: float) -> None:
+        """What its status list says. Raises InvalidToken and VerifierUnavailable."""
+        heard, until = self._lists.heard, min(token.until, now + AS_FOUND)
+        if token.place is not None and self._statuses is not None:
+            status = self._statuses.status(token.place, token.jti, now)
+            if status:
+                raise _refusal(status, token.place)
+            until = min(until, self._statuses.usable_until(token.place))
+        token.standing = now, until, heard
 
     def _is_current(
         self, digest: bytes, verdict: Introspection, place: StatusReference | None
@@ -133,12 +153,9 @@ class Memory:
         VerifierUnavailable.
         """
         place = _place(claims.status)
-        if place is not None and self._status is not None:
-            # Last (§8.3): a token that is refused anyway makes nobody fetch a list.
-            status = self._status(place, claims.jti, self._now())
-            if status:
-                raise _refusal(status, place)
         accepted = Accepted(principal, claims.exp, len(token), place, claims.jti, key)
+        # Last (§8.3): a token that is refused anyway makes nobody fetch a list.
+        self._look_up(accepted, self._now())
         self._results.put(_shown(token), accepted)
 
     def keep_key(self, key: str, principal: Principal, found: Introspection) -> None:

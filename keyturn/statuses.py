@@ -11,10 +11,11 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from math import inf
 
 from keyturn import wire
 from keyturn.asking import FetchFailed, require_safe_url
@@ -82,7 +83,8 @@ class Statuses:
         self._accept_unknown = accept_unknown
         self._now = now
         self._monotonic = monotonic
-        self._held: dict[str, _Held] = {}
+        self.heard: Mapping[str, _Held] = {}
+        """The lists as they are known now; another object as soon as anything is asked again."""
         self._failed: dict[str, str] = {}
         self._stop = threading.Event()
         self.forked()
@@ -91,12 +93,13 @@ class Statuses:
     def forked(self) -> None:
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
+        self.heard = {**self.heard}  # whoever goes by the old one looks again, and begins a thread
 
     def status(self, place: StatusReference, jti: str, now: float) -> int:
         """What stands at this place, or of this very token, now by the wall clock. Raises
         InvalidToken, VerifierUnavailable, and Pending where nobody has asked for the list yet.
         """
-        held = self._held.get(place.uri)
+        held = self.heard.get(place.uri)
         if held is None or self._thread is None or now >= held.usable_until:
             held = self._obtained(place.uri)
             if held is None:
@@ -109,11 +112,16 @@ class Statuses:
             raise InvalidToken(Reason.MALFORMED, detail=f"{place.idx} is beyond {place.uri}")
         return INVALID if not found and jti in listed.revoked else found
 
+    def usable_until(self, place: StatusReference) -> float:
+        """When the list that has this place is over, by the wall clock; no list is never over."""
+        held = self.heard.get(place.uri)
+        return inf if held is None else held.usable_until
+
     def news(self, place: StatusReference, since: float) -> int:
         """What a list says that is newer than this moment of the monotonic clock; VALID where it
         says nothing. Never waits.
         """
-        held = self._held.get(place.uri)
+        held = self.heard.get(place.uri)
         if held is None or self._thread is None:
             self._follow(place.uri)
             return VALID
@@ -124,7 +132,7 @@ class Statuses:
 
         A single one that cannot be had is no reason to take nobody's token.
         """
-        followed = {**self._failed, **self._held}
+        followed = {**self._failed, **self.heard}
         if followed and not self._accept_unknown and not any(map(self._usable, followed)):
             for uri in followed:
                 self._obtained(uri)
@@ -149,7 +157,7 @@ class Statuses:
         return held
 
     def _usable(self, uri: str) -> _Held | None:
-        held = self._held.get(uri)
+        held = self.heard.get(uri)
         return held if held is not None and self._now() < held.usable_until else None
 
     # In the background ---------------------------------------------------------------------
@@ -172,9 +180,9 @@ class Statuses:
 
     def refresh(self) -> float:
         """Ask for every list in use; answers for how many seconds to wait."""
-        for uri in {**self._failed, **self._held}:
+        for uri in {**self._failed, **self.heard}:
             self._fetch.hold(self._refresh(uri))
-        ttls = [held.list.ttl for held in tuple(self._held.values()) if held.list.ttl]
+        ttls = [held.list.ttl for held in tuple(self.heard.values()) if held.list.ttl]
         # §8.3: "it SHOULD check the ttl claim"; no oftener than once a second for that (§11.5).
         interval = min([self._interval, *(max(1.0, ttl) for ttl in ttls)])
         # Never longer, so that the interval is a promise; not all verifiers at the same moment.
@@ -186,7 +194,7 @@ class Statuses:
 
     def _refresh(self, uri: str) -> Talk[None]:
         try:
-            self._keep(uri, (yield from self._asked(uri, self._held.get(uri))))
+            self._keep(uri, (yield from self._asked(uri, self.heard.get(uri))))
             self._failed.pop(uri, None)
         except (FetchFailed, wire.Unreadable, CredentialRefused, ValueError) as error:
             detail = getattr(error, "detail", "") or str(error)
@@ -223,11 +231,11 @@ class Statuses:
 
     def _keep(self, uri: str, held: _Held) -> None:
         with self._writing:
-            lists = self._held
+            lists = self.heard
             if uri not in lists and len(lists) >= MAX_LISTS:
                 lists = {known: lists[known] for known in tuple(lists)[1:]}
             # Replaced, not changed: others may be going through it.
-            self._held = {**lists, uri: held}
+            self.heard = {**lists, uri: held}
 
 
 def _run(found: weakref.ref[Statuses], stop: threading.Event) -> None:
