@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.support import forked
 from tests.support.installation import ROOT, process_environ
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -259,15 +260,15 @@ def test_every_command_says_what_it_does(flask, installation):
 
 
 def run(environ, *arguments, stdin=""):
-    return subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=ROOT, env=process_environ(environ), input=stdin, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    return forked.run(arguments, process_environ(environ), stdin)
 
 
 def test_as_people_call_it(installation):
-    made = run(installation.environ, "key", "create", "--name", "x", "--scope", "bookings:read")
+    made = subprocess.run(
+        [sys.executable, "-m", "flask", "key", "create", "--name", "x", "--scope", "bookings:read"],
+        cwd=ROOT, env=process_environ(installation.environ), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
     assert made.returncode == 0, made.stderr
     [key] = re.findall(r"^key +(kt_live_\S+)$", made.stdout, re.MULTILINE)
     assert key not in made.stderr

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.audit.conftest import INSTALLATION, Audited, checkpoints_of, events_of
+from tests.support import forked
 from tests.support.installation import ROOT, installed, process_environ
 
 
@@ -58,17 +59,12 @@ def test_an_auditor_needs_two_files_and_nothing_is_left_behind(at_the_auditors):
 
 
 def test_it_is_piped_from_one_process_into_another(house, at_the_auditors):
-    command = [sys.executable, "-m", "flask", "audit"]
     environ = process_environ(house.environ)
-    export = subprocess.run(
-        [*command, "export"], cwd=ROOT, env=environ, capture_output=True, timeout=100
-    )
-    assert (export.returncode, export.stderr) == (0, b"")
-    verify = subprocess.run(
-        [*command, "verify", "-", "--jwks", str(at_the_auditors / "jwks.json")],
-        cwd=ROOT, env=environ, input=export.stdout, capture_output=True, timeout=100,
-    )  # fmt: skip
-    assert (verify.returncode, verify.stderr) == (0, b"")
+    export = forked.run(["audit", "export"], environ)
+    assert (export.returncode, export.stderr) == (0, "")
+    jwks = str(at_the_auditors / "jwks.json")
+    verify = forked.run(["audit", "verify", "-", "--jwks", jwks], environ, export.stdout)
+    assert (verify.returncode, verify.stderr) == (0, "")
 
 
 def test_what_was_found_is_exit_status_1(flask, at_the_auditors):

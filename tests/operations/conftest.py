@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask_migrate import upgrade
 
 from app.storage.dump import dump, snapshot
-from tests.support.installation import ROOT, Installation, installed, process_environ
+from tests.support import forked
+from tests.support.installation import Installation, installed, process_environ
+from tests.support.migrated import migrate
 
 
 def flask(installation: Installation, *arguments: str, **also: Any) -> Any:
@@ -26,11 +25,7 @@ def flask(installation: Installation, *arguments: str, **also: Any) -> Any:
 
 def process(installation: Installation, *arguments: str, **environ: str) -> Any:
     """The same in a process of its own, as an operator runs it."""
-    return subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=ROOT, env=process_environ({**installation.environ, **environ}),
-        capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+    return forked.run(arguments, process_environ({**installation.environ, **environ}))
 
 
 def rows(installation: Installation) -> list[bytes]:
@@ -53,8 +48,7 @@ def emptied(directory: Path, url: str, keys_dir: str) -> Iterator[Installation]:
     directory.mkdir(parents=True, exist_ok=True)
     made = Installation(directory, url, {"KEYTURN_KEYS_DIR": keys_dir})
     try:
-        with made.app.app_context():
-            upgrade()
+        migrate(made.app, made.services.store.engine)
         yield made
     finally:
         made.close()

@@ -5,15 +5,13 @@ import os
 import pty
 import re
 import select
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.operations.conftest import flask, process
-from tests.support.installation import ROOT, process_environ
+from tests.support import forked
+from tests.support.installation import process_environ
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -25,10 +23,7 @@ def on_a_terminal(installation, *arguments, **environ):
     sent = process_environ(
         {**installation.environ, "TERM": "xterm-256color", "COLUMNS": "120", **environ}
     )
-    running = subprocess.Popen(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=ROOT, env=sent, stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
+    running = forked.flask(arguments, sent, output=theirs, given=theirs)
     os.close(theirs)
     seen, deadline = b"", time.monotonic() + 90
     while time.monotonic() < deadline:
@@ -122,10 +117,7 @@ def test_long_work_shows_how_far_it_is_and_only_to_people(filled, tmp_path):
 def asked_by_a_shell(installation, instruction, **environ):
     """What the command answers a shell that completes it."""
     sent = process_environ({**installation.environ, "_FLASK_COMPLETE": instruction, **environ})
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("flask"))],
-        cwd=ROOT, env=sent, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = forked.run([], sent)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

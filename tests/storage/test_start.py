@@ -3,8 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from base64 import urlsafe_b64encode
 from contextlib import closing
 
@@ -18,7 +16,8 @@ from app.settings import Settings
 from app.storage import schema
 from app.storage.schema import require_current
 from app.wiring import services
-from tests.support.installation import ROOT, installed, process_environ
+from tests.support import forked
+from tests.support.installation import installed, process_environ
 from tests.support.served import free_port
 from tests.support.skips import NOT_AS_ROOT
 
@@ -70,14 +69,7 @@ def refusal(environ):
 
 def serve(environ):
     """The one line on stderr. Whatever is wrong, it is never a traceback."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "flask", "serve", "--port", str(free_port())],
-        cwd=ROOT,
-        env=process_environ(environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    ended = forked.run(["serve", "--port", str(free_port())], process_environ(environ))
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert ended.stdout == ""
     lines = ended.stderr.splitlines()
@@ -150,11 +142,8 @@ def test_a_newer_database_that_lets_this_code_use_it(spoilt, sql, oldest):
     """As a node of the old version starts again while the others are replaced."""
     _, environ = spoilt
     sql(NEWER + oldest)
-    bootstrap = [sys.executable, "-m", "flask", "bootstrap", "--json"]
-    ran = subprocess.run(
-        bootstrap, cwd=ROOT, env=process_environ(environ), capture_output=True, timeout=60
-    )
-    assert (ran.returncode, ran.stdout) == (0, b"null\n"), ran.stderr
+    ran = forked.run(["bootstrap", "--json"], process_environ(environ))
+    assert (ran.returncode, ran.stdout) == (0, "null\n"), ran.stderr
     app = create_app(Settings.from_env(environ))
     services(app).check()
     services(app).store.engine.dispose()

@@ -17,10 +17,13 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
-from typing import IO, Any
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+STANDARD = 3
+"""Files of a process: what it reads, what it prints, what it complains of."""
 LONGEST = 1 << 20
 """Bytes of one request: a command line and its environment."""
 
@@ -58,11 +61,49 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def flask(arguments: Sequence[str], environ: Mapping[str, str], output: IO[bytes]) -> Forked:
-    """Begin ``flask ARGUMENTS`` in the checkout; what it prints and logs goes to ``output``."""
+def flask(
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    output: int,
+    errors: int | None = None,
+    given: int | None = None,
+    cwd: Path = ROOT,
+) -> Forked:
+    """Begin ``flask ARGUMENTS``; what it reads, prints and logs by descriptors of open files, both
+    outputs to one unless ``errors`` is another."""
     imported = _imported()
-    pid = imported.ask([output.fileno()], arguments=[*arguments], environ=dict(environ))
+    with open(os.devnull, "rb") as nothing:
+        files = [
+            nothing.fileno() if given is None else given,
+            output,
+            output if errors is None else errors,
+        ]
+        pid = imported.ask(files, arguments=[*arguments], environ=dict(environ), cwd=str(cwd))
     return Forked(pid, imported)
+
+
+def run(
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    given: str = "",
+    *,
+    cwd: Path = ROOT,
+    timeout: float = 100,
+) -> subprocess.CompletedProcess[str]:
+    """``flask ARGUMENTS`` to its end, as ``subprocess.run`` would."""
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write(given.encode())
+        stdin.seek(0)
+        files = (stdout.fileno(), stderr.fileno(), stdin.fileno())
+        begun = flask(arguments, environ, *files, cwd=cwd)
+        try:
+            status = begun.wait(timeout)
+        finally:
+            begun.kill()
+        stdout.seek(0)
+        stderr.seek(0)
+        printed, complained = stdout.read().decode(), stderr.read().decode()
+        return subprocess.CompletedProcess([*arguments], status, printed, complained)
 
 
 class _Imported:
@@ -102,7 +143,7 @@ def _serve(line: socket.socket) -> Mapping[str, Any]:
     """Answer until the other side is gone; in a forked process: return what it shall run."""
     ended: dict[int, int] = {}  # asked about again, when two threads ask at once
     while True:
-        said, files, _, _ = socket.recv_fds(line, LONGEST, 1)
+        said, files, _, _ = socket.recv_fds(line, LONGEST, STANDARD)
         if not said:
             raise SystemExit
         asked = json.loads(said)
@@ -117,11 +158,12 @@ def _serve(line: socket.socket) -> Mapping[str, Any]:
             answer = os.fork()
             if answer == 0:
                 line.close()
-                os.dup2(files[0], 1)
-                os.dup2(files[0], 2)
-                os.close(files[0])
+                for number, file in enumerate(files):
+                    os.dup2(file, number)
+                    os.close(file)
                 return dict(asked)
-            os.close(files[0])
+            for file in files:
+                os.close(file)
         line.send(json.dumps(answer).encode())
 
 
@@ -134,8 +176,9 @@ def _main() -> None:
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
     os.environ.clear()
     os.environ.update(asked["environ"])
+    os.chdir(asked["cwd"])
     sys.argv = ["flask", *asked["arguments"]]
-    cli.main()
+    cli.cli.main(prog_name="flask")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from flask_migrate import upgrade
 from sqlalchemy import delete, text
 from sqlalchemy import update as sql_update
 
@@ -31,6 +30,7 @@ from app.records import Actor
 from app.settings import Settings
 from app.storage.models import ClientRow
 from app.wiring import Services, services
+from tests.support.migrated import migrate
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_MS = 50
@@ -99,8 +99,7 @@ class Installation:
     def prepare(self) -> None:
         """What the first start makes, but for the client that it shows on the terminal."""
         create_master_key(self.environ["KEYTURN_KEYS_DIR"], secrets.token_bytes)
-        with self.app.app_context():
-            upgrade()
+        migrate(self.app, self.services.store.engine)
         self.operator = operator_actor("", "tests")
         with self.desk.store.transaction(self.operator) as work:
             self.services.keyring.begin(work)

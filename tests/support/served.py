@@ -150,7 +150,7 @@ def start(
         process = forked.flask(
             ["serve", "--host", HOST, "--port", str(port),
              "--workers", str(workers), "--threads", str(threads)],
-            process_environ(given), output,
+            process_environ(given), output.fileno(),
         )  # fmt: skip
     served = Served(process, port, log)
     try:
