@@ -26,7 +26,7 @@ dev: $(VENV)/test.done run
 # Tests that kill, halt and overtake real servers share the cores with them. What failed runs once
 # more with the machine to itself and has to pass then; the first failure stays in the output.
 test: $(VENV)/test.done
-	$(BIN)/pytest -n $(JOBS) $(ARGS) || { test $$? = 1 && \
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS) || { test $$? = 1 && \
 		$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none $(ARGS); }
 
 # Three nodes under load and everything that can happen to them, for a quarter of an hour.

@@ -22,6 +22,20 @@ def pytest_addoption(parser):
     )
 
 
+LONG = ("benchmarks", "chaos", "browser", "operations", "examples", "interop")
+"""What waits for many servers, commands and pages; in this order."""
+
+
+def pytest_collection_modifyitems(items):
+    """The long ones begin first: what a worker has left in the end, others can take from it."""
+
+    def turn(item):
+        room = item.nodeid.split("/")[1]
+        return LONG.index(room) if room in LONG else len(LONG)
+
+    items.sort(key=turn)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """Under CI nothing is skipped (CONTRACT §1), but for what root cannot be refused."""

@@ -187,7 +187,7 @@ def test_why_a_request_was_refused(flask, house):
     told = flask("audit", "why", answer.headers["X-Request-Id"])
     assert told.exit_code == 0
     assert f"client:{client.client_id}" in told.stdout
-    assert "not held by the client" in told.stdout
+    assert "for no more than the client holds" in told.stdout
     nothing = flask("audit", "why", "req_nothing")
     assert (nothing.exit_code, nothing.stdout) == (1, "")
     assert "No refusal under this id" in nothing.stderr
