@@ -19,6 +19,6 @@ def read_labels(given: Mapping[str, str]) -> dict[str, str]:
         if name not in LABELS:
             raise Invalid(f"labels has no {name[:64]!r}: {', '.join(LABELS)}", field=SETTING)
         if not text.strip():
-            raise Invalid(f"labels: {name} must not be empty", field=SETTING)
-    read = {name: fields.note(text, SETTING, MAX_LABEL) for name, text in given.items()}
+            raise Invalid(f"labels.{name} must not be empty", field=f"{SETTING}.{name}")
+    read = {name: fields.note(text, f"{SETTING}.{name}", MAX_LABEL) for name, text in given.items()}
     return {name: text for name, text in read.items() if text != LABELS[name]}

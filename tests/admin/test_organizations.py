@@ -47,9 +47,9 @@ def change(house, tenant, **changes):
     ("key_variable", {"key_variable": "1_KEY"}),
     ("key_variable", {"key_variable": "K" * 65}),
     ("labels", {"labels": {"menu": "Karte"}}),
-    ("labels", {"labels": {"settings": " "}}),
-    ("labels", {"labels": {"settings": "S" * 41}}),
-    ("labels", {"labels": {"api_keys": "Keys\u202e"}}),
+    ("labels.settings", {"labels": {"settings": " "}}),
+    ("labels.settings", {"labels": {"settings": "S" * 41}}),
+    ("labels.api_keys", {"labels": {"api_keys": "Keys\u202e"}}),
 ])  # fmt: skip
 def test_a_bad_value_is_refused_by_its_field(house, tenant, field, values):
     with pytest.raises(Invalid) as refused:

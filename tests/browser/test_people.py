@@ -65,7 +65,7 @@ def test_from_the_invitation_to_a_sign_in_by_code(signed_in_page, browser, serve
     assert severe_findings(page) == []
     page.get_by_label("Code").fill("000000")
     page.get_by_role("button", name="Sign in").click()
-    assert page.get_by_role("alert").inner_text().startswith("This did not work")
+    assert page.locator("#code-wrong").inner_text().startswith("This did not work")
     page.get_by_label("Code").fill(codes[0])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/dashboard/")

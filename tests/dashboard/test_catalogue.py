@@ -26,7 +26,7 @@ REFUSED = [
     ("scopes", {"name": "a:b", "description": "x" * 1001}, "description", "at most 1000"),
     ("presets", {"name": "a b", "scopes": ["bookings:read"]}, "name", "letters, digits"),
     ("presets", {"name": "empty"}, "scopes", "at least one entry"),
-    ("presets", {"name": "wild", "wildcards": "halls:*"}, "scopes", "Unknown scope: halls:*"),
+    ("presets", {"name": "wild", "wildcards": "halls:*"}, "wildcards", "Unknown scope: halls:*"),
     ("resources", {"identifier": "rooms"}, "identifier", "absolute URI"),
     ("resources", {"identifier": "https://a.example/#b"}, "identifier", "without fragment"),
     ("resources", {"identifier": "a:b", "name": "\u202ex"}, "name", "control character"),

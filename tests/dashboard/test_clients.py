@@ -60,7 +60,7 @@ def test_a_form_that_is_sent_twice_makes_one_client(installation, site):
         ({"name": "\u202egnp"}, "name", "control character"),
         ({"scopes": []}, "scopes", "Give scopes or a preset"),
         ({"scopes": ["nowhere:read"]}, "scopes", "not a valid choice"),
-        ({"scopes": [], "wildcards": "nowhere:*"}, "scopes", "Unknown scope"),
+        ({"scopes": [], "wildcards": "nowhere:*"}, "wildcards", "Unknown scope"),
         ({"environment": ""}, "environment", "Choose one"),
         ({"environment": "moon"}, "environment", "valid choice"),
         ({"token_ttl": "soon"}, "token_ttl", "integer"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wtforms import SelectMultipleField, TextAreaField
+from wtforms import SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -33,6 +33,13 @@ class Lines(TextAreaField):
 
     def _value(self) -> str:
         return "\n".join(self.data or ())
+
+
+class Proof(StringField):
+    """A code, or what is behind a link: typed once, and not shown again."""
+
+    def _value(self) -> str:
+        return ""
 
 
 class RateLimitLines(Lines):

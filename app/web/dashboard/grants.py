@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import SelectField, StringField
+from wtforms import Field, SelectField, StringField
+from wtforms.validators import ValidationError
 
 from app.admin import presets
+from app.admin.grants import known_grant
 from app.admin.pages import MAX_LIMIT
 from app.builtin import NAMESPACE, SCOPES_READ
+from app.errors import Invalid
 from app.web.dashboard.fields import Checkboxes, choices
 from app.web.dashboard.shell import OnceForm
 from app.web.dashboard.signed_in import actor, desk, may, organization, organization_id
@@ -32,6 +35,13 @@ class ScopesForm(OnceForm):
             held = self.held()
             self.scopes.data = [name for name in held if name in known]
             self.wildcards.data = " ".join(name for name in held if name not in known)
+
+    def validate_wildcards(self, typed: Field) -> None:
+        """By itself, so that a refusal stands here and not at the boxes."""
+        try:
+            known_grant(organization(), (typed.data or "").split())
+        except Invalid as error:
+            raise ValidationError(error.description) from None
 
     def held(self) -> list[str]:
         """What is chosen before anybody has chosen."""

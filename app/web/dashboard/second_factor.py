@@ -9,11 +9,12 @@ from flask import Blueprint, flash, g, redirect, url_for
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from werkzeug.wrappers import Response
-from wtforms import PasswordField, StringField
+from wtforms import PasswordField
 from wtforms.validators import InputRequired
 
 from app.admin import second_factor, sessions
 from app.web.dashboard import signed_in
+from app.web.dashboard.fields import Proof
 from app.web.dashboard.shell import attempt, page
 from app.web.dashboard.signed_in import confirmed, desk, goes_on
 
@@ -23,7 +24,7 @@ blueprint = Blueprint("second_factor", __name__)
 class CodeForm(FlaskForm):
     """Proof that the app knows the secret."""
 
-    code = StringField(
+    code = Proof(
         "Code that the app shows",
         [InputRequired()],
         render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 16},

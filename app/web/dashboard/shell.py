@@ -88,8 +88,10 @@ def _lead_back(form: OnceForm, leads_to: Callable[[str], str]) -> None:
 def put(form: FlaskForm, error: AdminError) -> None:
     """What a use case has refused, at the field it is about, else above all. What no other words
     in this form would change is raised again, for a page of its own."""
-    field = (error.field or "").partition(".")[0]
-    if field in form:
+    path = (error.field or "").split(".")
+    # «labels.settings» has a field of its own, «rate_limits.0» is one of those in a field.
+    field = next((name for name in reversed(path) if name in form), None)
+    if field is not None:
         form[field].errors = [*form[field].errors, error.description]
     elif isinstance(error, (Forbidden, NotFound)):
         raise error

@@ -17,6 +17,7 @@ from app.errors import RateLimited, SignInRefused
 from app.policy.passwords import LONGEST, SHORTEST
 from app.web.dashboard import cookies, signed_in
 from app.web.dashboard.cookies import PATH
+from app.web.dashboard.fields import Proof
 from app.web.dashboard.shell import attempt, page
 from app.web.dashboard.signed_in import desk, settings
 
@@ -40,14 +41,14 @@ class SignInForm(FlaskForm):
 class LinkForm(FlaskForm):
     """The secret is behind the link's ``#``; a script moves it into the form."""
 
-    secret = StringField("The part of your link behind the #", render_kw={"autocomplete": "off"})
+    secret = Proof("The part of your link behind the #", render_kw={"autocomplete": "off"})
     next = HiddenField()
 
 
 class CodeForm(FlaskForm):
     """Of the app, or one of the recovery codes."""
 
-    code = StringField(
+    code = Proof(
         "Code",
         [InputRequired()],
         description="Six digits from your authenticator app, or a recovery code.",
@@ -93,7 +94,7 @@ def link() -> Any:
     def prove() -> Opened:
         return sign_in.by_link(desk(), (form.secret.data or "").strip(), g.origin)
 
-    return _step("sign_in_link", form, prove)
+    return _step("sign_in_link", form, prove, at="secret")
 
 
 @blueprint.route("/sign-in/code", methods=("GET", "POST"))
@@ -107,7 +108,7 @@ def code() -> Any:
         known = request.cookies.get(cookies.name(settings(), cookies.BROWSER))
         return sign_in.by_code(desk(), waiting, form.code.data or "", g.origin, browser=known)
 
-    return _step("sign_in_code", form, prove, email=waiting.user.email)
+    return _step("sign_in_code", form, prove, at="code", email=waiting.user.email)
 
 
 @blueprint.route("/sign-in/password", methods=("GET", "POST"))
@@ -139,14 +140,25 @@ def sign_out() -> Response:
     return response
 
 
-def _step(template: str, form: FlaskForm, prove: Callable[[], Opened], **values: Any) -> Any:
-    """One proof: its form again where it was refused, else on to what comes next."""
+def _step(
+    template: str,
+    form: FlaskForm,
+    prove: Callable[[], Opened],
+    at: str | None = None,
+    **values: Any,
+) -> Any:
+    """One proof: its form again where it was refused, ``at`` its field or above all, else on to
+    what comes next."""
     status, message, wait = 200, None, None
     if form.validate_on_submit():
         try:
             return _led_on(prove(), form.next.data)
         except SignInRefused as refused:
-            status, message = 403, refused.description
+            status = 403
+            if at is None:
+                message = refused.description
+            else:
+                form[at].errors = [refused.description]
         except RateLimited as refused:
             status, wait = 429, refused.retry_after
             message = "Too many attempts: wait a little, then try again"
