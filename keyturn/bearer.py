@@ -82,7 +82,9 @@ class Verifier:
             principal's `organization` may be here is for the API to say.
         client_id, client_secret: this API's own credentials at the issuer, with the scope
             `keyturn:introspect`; without them API keys are refused.
-        http_client: to ask with, where a private CA or a proxy needs one.
+        http_client: to ask with, where a private CA or a proxy needs one. `timeout` bounds whole
+            exchanges of it, too; with a transport of another make than httpx's, each wait for
+            header lines by itself.
         settings: see `VerifierSettings`.
         """
         timeout = settings.get("timeout", DEFAULT_TIMEOUT)

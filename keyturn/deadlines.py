@@ -22,7 +22,7 @@ _ends_at: ContextVar[float] = ContextVar("ends_at", default=inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """What a `client` waits for in this block, it waits for so long altogether."""
+    """What a `bounded` client waits for in this block, it waits for so long altogether."""
     before = _ends_at.set(time.monotonic() + seconds)
     try:
         yield
@@ -32,13 +32,22 @@ def within(seconds: float) -> Iterator[None]:
 
 def client(trust_env: bool) -> httpx.Client:
     """One that keeps deadlines, through proxies of the environment, too."""
-    made = httpx.Client(trust_env=trust_env)
-    for transport in (made._transport, *made._mounts.values()):
+    return bounded(httpx.Client(trust_env=trust_env))
+
+
+def bounded(client: httpx.Client) -> httpx.Client:
+    """The same client, which keeps deadlines now, and outside of `within` waits as before.
+
+    Of what it sends by httpx's own transport, over connections that are made from now on; a
+    transport of another make bounds its waits by itself.
+    """
+    for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
             # httpx has no parameter for it; httpcore, which does the waiting, has.
             pool = transport._pool
-            pool._network_backend = _Backend(pool._network_backend)
-    return made
+            if not isinstance(pool._network_backend, _Backend):
+                pool._network_backend = _Backend(pool._network_backend)
+    return client
 
 
 def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
@@ -88,3 +97,12 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         left = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._backend.connect_tcp(host, port, left, local_address, socket_options))
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._backend.connect_unix_socket(path, left, socket_options))

@@ -32,16 +32,16 @@ T = TypeVar("T")
 class Fetch:
     """Asks over HTTP by the rules above, and holds talks; for threads, and after a fork as well.
 
-    `timeout` bounds a whole exchange. A `client` of one's own (for a private CA, a proxy) is used
-    as it is, but its redirects are not followed; of its exchanges only the body is bounded as a
-    whole, each wait for header lines by itself.
+    `timeout` bounds a whole exchange, also of a `client` of one's own (for a private CA, a proxy);
+    its redirects are not followed. Where that one has a transport of another make than httpx's,
+    each wait for header lines is bounded by itself, and the body as a whole.
     """
 
     def __init__(
         self, timeout: timedelta = DEFAULT_TIMEOUT, client: httpx.Client | None = None
     ) -> None:
         self.timeout = timeout.total_seconds()
-        self._given = client
+        self._given = None if client is None else _keeping_deadlines(client)
         self._own: dict[tuple[int, bool], httpx.Client] = {}
         self.forked()
         survives_forks(self)
@@ -146,7 +146,7 @@ class Fetch:
                     # As it arrives: chunks of a given size would be waited for.
                     for chunk in response.iter_raw():
                         body.add(chunk)
-                        # A client that was given knows of no deadline but that of one read.
+                        # A transport that was given may know of no deadline but that of one read.
                         if time.monotonic() > deadline:
                             raise not_in_time(request, self.timeout)
                     return body.answer()
@@ -164,6 +164,12 @@ class Fetch:
             if place not in self._own:
                 self._own[place] = deadlines.client(trust_env=place[1])
             return self._own[place]
+
+
+def _keeping_deadlines(client: httpx.Client) -> httpx.Client:
+    from keyturn.deadlines import bounded
+
+    return bounded(client)
 
 
 def _landed(flight: Future[T], patience: float | None) -> T:

@@ -101,6 +101,7 @@ class TokenSource:
         assumed_ttl: how long tokens are used of which the server does not say how long they live.
         backoff: how often it is asked again that says 429, or 503 with Retry-After; by default two
             times, and waiting for ten seconds at most.
+        timeout, http_client: as with `keyturn.Verifier`.
         """
         for name, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
             if url is not None:

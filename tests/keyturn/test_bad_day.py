@@ -26,8 +26,10 @@ What other modules decide is not repeated here:
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
+import httpx
 import jwt
 import pytest
 from flask import Flask
@@ -175,6 +177,15 @@ def test_an_issuer_that_is_faulty_below_http(verifier_of, issuer, fault):
         named = {"status_list": {"idx": 1, "uri": f"{faulty.url}/list"}}
         assert refusal(asking, bearer(issuer, status=named)) == UNAVAILABLE
         assert refusal(asking, bearer(issuer)) is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_so_it_is_by_a_client_of_the_application_s_own(issuer, fault):
+    with running_faulty() as faulty, httpx.Client() as own:
+        faulty.script = FAULTS[fault]
+        where = {"jwks_uri": faulty.url, "timeout": timedelta(seconds=0.3)}
+        with closing(Verifier(issuer.url, AUDIENCE, http_client=own, **where)) as verifier:
+            assert refusal(verifier, bearer(issuer)) == UNAVAILABLE
 
 
 @pytest.mark.parametrize("fault", FAULTS)
