@@ -133,8 +133,8 @@ class Settings:
     redis_url: str | None = _knob(
         None,
         knobs.url("redis://", "rediss://"),
-        "`redis://…`: shares counters between nodes; without it the database does, or on SQLite "
-        "a file between the workers.",
+        "`redis://…`: shares counters between nodes, and holds the marks of clients' assertions; "
+        "without it the database does both, or on SQLite a file between the workers counts.",
         secret=True,
     )
     token_rate_limit: Limit | None = _knob(
