@@ -7,7 +7,7 @@ from tests.support.installation import Credentials
 from tests.support.served import eventually
 
 PATHS = ("/dashboard/activity", "/dashboard/signing-keys", "/dashboard/signing-keys/rotate",
-         "/dashboard/refusals")  # fmt: skip
+         "/dashboard/refusals", "/dashboard/requests")  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -33,6 +33,24 @@ def test_from_a_refusal_to_its_reason(signed_in_page, installation, server, pict
     page.get_by_text("secret_mismatch").wait_for()
     assert page.get_by_text("Make a new secret if it is lost").is_visible()
     picture(page, "refusal")
+
+
+def test_from_the_request_log_to_the_reason(signed_in_page, installation, server, picture):
+    page = signed_in_page
+    key = installation.api_key(["keyturn:clients:read"])
+    headers = {"Authorization": f"Bearer {key.key}"}
+    for path in ("clients", "clients", "scopes"):
+        answer = server.get(f"/v1/{path}", headers=headers)
+    assert answer.status_code == 403
+    page.goto("/dashboard/")
+    page.get_by_role("link", name="Request log").click()
+    page.get_by_label("Credential").fill(key.id)
+    page.get_by_role("button", name="Filter").click()
+    eventually(lambda: page.reload() and page.get_by_text("insufficient_scope").count())
+    picture(page, "requests")
+    page.get_by_role("link", name="insufficient_scope").click()
+    page.wait_for_url("**/refusals?*")
+    assert page.get_by_text("GET /v1/scopes").is_visible()
 
 
 def test_the_signing_key_is_rotated(signed_in_page, installation, picture):

@@ -321,6 +321,7 @@ MAY = {
     "/people": {"owner", "admin", "auditor"},
     "POST /people/new": {"owner", "admin"},
     "POST /people/{user}/remove": {"owner", "admin"},
+    "/requests": {"owner", "admin", "developer", "auditor"},
     "/": {"owner", "admin", "developer", "auditor", "member"},
 }
 """Who is not refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from flask import Response
@@ -9,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from app.admin import request_records
 from app.builtin import USAGE_READ
-from app.records import OUTCOMES
+from app.records import OUTCOMES, RequestRecord
 from app.web.api.answers import listed, shown
 from app.web.api.caller import actor, desk
 from app.web.api.documented import OBJECT, collection, gives, needs
@@ -71,6 +72,10 @@ def list_requests(query: RequestListing) -> Response:
             RequestPage,
             request_records.list_page(desk(), actor(), wanted, limit=limit, **where),
         )
-    found = request_records.every(desk(), actor(), wanted, **where)
+    return as_file(form, request_records.every(desk(), actor(), wanted, **where))
+
+
+def as_file(form: str, found: Iterable[RequestRecord]) -> Response:
+    """All of them as ``csv`` or ``jsonl``; also what the dashboard exports."""
     entries = (shown(Request, one) for one in found)
     return exported("requests", form, entries, tuple(Request.model_fields))

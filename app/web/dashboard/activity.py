@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -10,10 +9,10 @@ from werkzeug.exceptions import NotFound
 
 from app.admin import activity, audit_state
 from app.admin.activity import EventFilter
-from app.errors import Invalid
 from app.records import REFUSED, SUCCESS
 from app.web.api.activity import as_file
 from app.web.api.exports import MEDIA_TYPES
+from app.web.dashboard import filters
 from app.web.dashboard.shell import page
 from app.web.dashboard.signed_in import actor, desk, organization_id
 
@@ -24,27 +23,12 @@ KINDS = ("token.*", "api_key.*", "client.*", "client_secret.*", "user.*", "organ
          "scope.*", "preset.*", "resource.*", "plan.*", "signing_key.*")  # fmt: skip
 """What is offered to choose from; any type can be typed into the address."""
 TEXTS = ("type", "actor_id", "target_id", "outcome", "reason", "ip", "request_id")
-DAYS = ("since", "until")
 
 
 @blueprint.get("")
 def index() -> Any:
     """The list, by every filter of ``/v1/activity``."""
-    refused = None
-    try:
-        wanted = _filter()
-        found = activity.list_page(
-            desk(),
-            actor(),
-            wanted,
-            cursor=request.args.get("cursor"),
-            organization_id=organization_id(),
-        )
-    except Invalid as error:
-        refused, found = (
-            error,
-            activity.list_page(desk(), actor(), limit=1, organization_id=organization_id()),
-        )
+    found, refused = filters.found(activity.list_page, _filter)
     return page(
         "activity",
         found=found,
@@ -53,7 +37,7 @@ def index() -> Any:
         kinds=KINDS,
         asked=request.args,
         chains=audit_state.ends(desk(), actor(), organization_id=organization_id()),
-        files={form: url_for(".export", form=form, **_asked()) for form in MEDIA_TYPES},
+        files={form: url_for(".export", form=form, **filters.asked(TEXTS)) for form in MEDIA_TYPES},
     )
 
 
@@ -67,20 +51,5 @@ def export(form: str) -> Response:
     )
 
 
-def _asked() -> dict[str, Any]:
-    """The filters that are set; a cursor belongs to the list alone."""
-    asked = {name: request.args.get(name, "").strip() for name in (*TEXTS, *DAYS)}
-    return {name: value for name, value in asked.items() if value}
-
-
 def _filter() -> EventFilter:
-    asked = _asked()
-    return EventFilter(**asked | {name: _day(name, asked[name]) for name in DAYS if name in asked})
-
-
-def _day(name: str, text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{name} must be a date, as 2026-01-31", field=name) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return EventFilter(**filters.read(TEXTS))

@@ -29,6 +29,7 @@ from app.web.dashboard import (
     plans,
     presets,
     refusals,
+    requests,
     resources,
     scopes,
     second_factor,
@@ -45,6 +46,12 @@ PAGES = (
         "Activity",
         scope=AUDIT_READ,
         about="Who did what to which, as a list and as a file",
+    ),
+    Page(
+        requests.blueprint,
+        "Request log",
+        scope=USAGE_READ,
+        about="Single requests of your credentials: by whom, for what, and how it was answered",
     ),
     Page(
         refusals.blueprint,
