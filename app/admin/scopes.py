@@ -68,6 +68,11 @@ class Naming:
     id: str
     name: str
 
+    @property
+    def type(self) -> str:
+        """The kind as data call it: ``api_key``."""
+        return self.kind.lower().replace(" ", "_")
+
 
 def add(desk: Desk, actor: Actor, new: NewScope) -> ScopeView:
     """Declare a scope. Raises Forbidden, Invalid, NotFound, Conflict.

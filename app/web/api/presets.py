@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.admin import presets
 from app.builtin import SCOPES_READ, SCOPES_WRITE
@@ -66,6 +66,23 @@ class Preset(Answer):
     updated_at: Instant
 
 
+class Opened(Answer):
+    """A scope that a credential has by a preset."""
+
+    scope: str
+    description: str
+    by: str = Field(
+        description="What of the preset brings it: itself, a wildcard, or what implies it."
+    )
+    audiences: list[str] = Field(description="The resources that own it.")
+
+
+class OpeningPreset(Preset):
+    """A preset, and what it opens."""
+
+    opens: list[Opened] = Field(description="What whoever is granted it now can do.")
+
+
 class PresetPage(PageOf[Preset]):
     """Presets by name."""
 
@@ -90,11 +107,13 @@ def create_preset(body: NewPreset) -> Response:
     return created(shown(Preset, made), "presets", made.name)
 
 
-@blueprint.get("/<name>", security=needs(SCOPES_READ), responses=gives(200, Preset, OBJECT))
+@blueprint.get("/<name>", security=needs(SCOPES_READ), responses=gives(200, OpeningPreset, OBJECT))
 def show_preset(path: PresetPath, query: OfOrganization) -> Response:
-    """Show a preset"""
-    found = presets.show(desk(), actor(), path.name, organization_id=query.organization_id)
-    return answer(shown(Preset, found))
+    """Show a preset, and what it opens"""
+    which = desk(), actor(), path.name
+    found = presets.show(*which, organization_id=query.organization_id)
+    opens = presets.opens(*which, organization_id=query.organization_id)
+    return answer(shown(OpeningPreset, found, opens=[shown(Opened, one) for one in opens]))
 
 
 @blueprint.patch("/<name>", security=needs(SCOPES_WRITE), responses=gives(200, Preset, WRITES))

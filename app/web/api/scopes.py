@@ -79,6 +79,23 @@ class Scope(Answer):
     created_at: Instant | None
 
 
+class Naming(Answer):
+    """Something that names a scope, which cannot be removed meanwhile."""
+
+    type: str = Field(description="`client`, `api_key`, `preset`, `resource` or `scope`.")
+    id: str = Field(description="Of a preset or a scope, its name.")
+    name: str
+
+
+class NamedScope(Scope):
+    """A scope, and what names it."""
+
+    named_by: list[Naming] = Field(
+        description=f"What names this very scope, up to {scopes.MAX_NAMINGS} of a type; "
+        "wildcards above it do not."
+    )
+
+
 class ScopePage(PageOf[Scope]):
     """Scopes by name."""
 
@@ -105,11 +122,15 @@ def add_scope(body: NewScope) -> Response:
     return created(shown(Scope, made), "scopes", made.name)
 
 
-@blueprint.get("/<path:name>", security=needs(SCOPES_READ), responses=gives(200, Scope, OBJECT))
+@blueprint.get(
+    "/<path:name>", security=needs(SCOPES_READ), responses=gives(200, NamedScope, OBJECT)
+)
 def show_scope(path: ScopePath, query: OfOrganization) -> Response:
-    """Show a scope"""
-    found = scopes.show(desk(), actor(), path.name, organization_id=query.organization_id)
-    return answer(shown(Scope, found))
+    """Show a scope, and what names it"""
+    which = desk(), actor(), path.name
+    found = scopes.show(*which, organization_id=query.organization_id)
+    namings = scopes.namings(*which, organization_id=query.organization_id)
+    return answer(shown(NamedScope, found, named_by=[shown(Naming, one) for one in namings]))
 
 
 @blueprint.patch("/<path:name>", security=needs(SCOPES_WRITE), responses=gives(200, Scope, WRITES))
