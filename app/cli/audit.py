@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +17,6 @@ from app.admin.audit_chain import ChainReport
 from app.admin.pages import MAX_LIMIT
 from app.cli.progress import counted
 from app.cli.terminal import (
-    DURATION,
     READABLE,
     Group,
     Installation,
@@ -26,6 +24,7 @@ from app.cli.terminal import (
     as_json,
     plain,
     print_table,
+    since,
 )
 from app.crypto.signing import ALGORITHMS
 from app.errors import Invalid
@@ -57,7 +56,7 @@ def register(app: Flask) -> None:
 @click.option("--outcome", type=click.Choice(EVENT_OUTCOMES))
 @click.option("--ip", help="From this address.")
 @click.option("--request-id")
-@click.option("--since", type=DURATION, help="Not older than that, as 24h.")
+@since()
 @click.option("--org", metavar="ORG", help="One organization, by id or name. Default: all.")
 @click.option("--json", "json_wanted", is_flag=True, help="One JSON object a line.")
 def tail(
@@ -82,7 +81,7 @@ def tail(
         outcome=outcome,
         ip=ip,
         request_id=request_id,
-        since=None if since is None else at.desk.clock() - timedelta(seconds=since),
+        since=at.ago(since),
     )
     organization_id = at.organization(org)
 

@@ -16,12 +16,13 @@ from app.cli.terminal import (
     READABLE,
     Group,
     Installation,
+    Listing,
     act_as,
     as_json,
     given,
     json_file,
+    listed,
     org,
-    paged,
     print_one,
     print_page,
     replaced,
@@ -111,34 +112,27 @@ def create(
 
 
 @group.command("list")
-@org
 @click.option("--status", type=click.Choice(("active", "disabled")))
 @click.option("--environment")
 @click.option("--search", metavar="TEXT", help="How the name begins, or the id.")
-@paged
-@as_json
+@listed
 def list_(
-    org: str | None,
     status: str | None,
     environment: str | None,
     search: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Clients of an organization, the youngest first."""
     at = Installation()
     page = clients.list_page(
         at.desk,
         at.actor,
-        limit=limit,
-        cursor=cursor,
-        organization_id=at.organization(org),
+        **listing.page(at),
         status=status,
         environment=environment,
         search=search,
     )
-    print_page(page, json_wanted, COLUMNS)
+    listing.show(page, COLUMNS)
 
 
 @group.command("show")

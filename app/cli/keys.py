@@ -24,11 +24,12 @@ from app.cli.terminal import (
     DURATION,
     Group,
     Installation,
+    Listing,
     act_as,
     as_json,
     given,
+    listed,
     org,
-    paged,
     print_one,
     print_page,
     replaced,
@@ -110,7 +111,6 @@ def create(
 
 
 @group.command("list")
-@org
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option("--environment")
 @click.option("--kind", type=click.Choice(KINDS))
@@ -118,10 +118,8 @@ def create(
 @click.option("--inactive-days", type=int, metavar="N", help="Not used for so many days.")
 @click.option("--rotation", type=click.Choice(ROTATIONS), help="As flask key-policy asks for.")
 @click.option("--search", metavar="TEXT", help="How the name begins, or the id.")
-@paged
-@as_json
+@listed
 def list_(
-    org: str | None,
     status: str | None,
     environment: str | None,
     kind: str | None,
@@ -129,9 +127,7 @@ def list_(
     inactive_days: int | None,
     rotation: str | None,
     search: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Keys of an organization, the youngest first; never the keys themselves."""
     at = Installation()
@@ -147,11 +143,9 @@ def list_(
             rotation=rotation,
             search=search,
         ),
-        limit=limit,
-        cursor=cursor,
-        organization_id=at.organization(org),
+        **listing.page(at),
     )
-    print_page(page, json_wanted, COLUMNS)
+    listing.show(page, COLUMNS)
 
 
 @group.command("show")

@@ -10,16 +10,18 @@ from app.admin.presets import NewPreset, PresetChanges
 from app.cli.terminal import (
     Group,
     Installation,
+    Listing,
     as_json,
     given,
+    listed,
     org,
-    paged,
     print_one,
-    print_page,
+    print_one_with,
     tokens,
 )
 
 COLUMNS = ("name", "scopes", "description")
+OPENED = ("scope", "by", "audiences", "description")
 
 group = Group("preset", help="Presets: named sets of scopes, to grant by.")
 
@@ -49,16 +51,11 @@ def create(
 
 
 @group.command("list")
-@org
-@paged
-@as_json
-def list_(org: str | None, limit: int, cursor: str | None, json_wanted: bool) -> None:
+@listed
+def list_(listing: Listing) -> None:
     """Presets by name."""
     at = Installation()
-    page = presets.list_page(
-        at.desk, at.actor, limit=limit, cursor=cursor, organization_id=at.organization(org)
-    )
-    print_page(page, json_wanted, COLUMNS)
+    listing.show(presets.list_page(at.desk, at.actor, **listing.page(at)), COLUMNS)
 
 
 @group.command("show")
@@ -66,10 +63,12 @@ def list_(org: str | None, limit: int, cursor: str | None, json_wanted: bool) ->
 @org
 @as_json
 def show(name: str, org: str | None, json_wanted: bool) -> None:
-    """One preset."""
+    """One preset, and what it opens."""
     at = Installation()
-    found = presets.show(at.desk, at.actor, name, organization_id=at.organization(org))
-    print_one(found, json_wanted)
+    which, organization_id = (at.desk, at.actor, name), at.organization(org)
+    found = presets.show(*which, organization_id=organization_id)
+    opens = presets.opens(*which, organization_id=organization_id)
+    print_one_with(found, json_wanted, "opens", opens, OPENED)
 
 
 @group.command("update")

@@ -11,12 +11,12 @@ from app.admin.resources import NewResource, ResourceChanges
 from app.cli.terminal import (
     Group,
     Installation,
+    Listing,
     as_json,
     given,
+    listed,
     org,
-    paged,
     print_one,
-    print_page,
     replaced,
     tokens,
 )
@@ -61,16 +61,11 @@ def create(
 
 
 @group.command("list")
-@org
-@paged
-@as_json
-def list_(org: str | None, limit: int, cursor: str | None, json_wanted: bool) -> None:
+@listed
+def list_(listing: Listing) -> None:
     """Resources, the youngest first."""
     at = Installation()
-    page = resources.list_page(
-        at.desk, at.actor, limit=limit, cursor=cursor, organization_id=at.organization(org)
-    )
-    print_page(page, json_wanted, COLUMNS)
+    listing.show(resources.list_page(at.desk, at.actor, **listing.page(at)), COLUMNS)
 
 
 @group.command("show")

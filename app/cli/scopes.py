@@ -10,17 +10,19 @@ from app.admin.scopes import NewScope, ScopeChanges
 from app.cli.terminal import (
     Group,
     Installation,
+    Listing,
     as_json,
     given,
+    listed,
     org,
-    paged,
     print_one,
-    print_page,
+    print_one_with,
     replaced,
     tokens,
 )
 
 COLUMNS = ("name", "implies", "public", "description")
+NAMINGS = ("type", "id", "name")
 
 group = Group("scope", help="Scopes: what clients and keys can be granted.")
 
@@ -57,31 +59,24 @@ def add(
 
 
 @group.command("list")
-@org
 @click.option("--all", "builtin", is_flag=True, help="Those of administration too.")
 @click.option("--search", metavar="TEXT", help="In the name or the description.")
-@paged
-@as_json
+@listed
 def list_(
-    org: str | None,
     builtin: bool,
     search: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Declared scopes by name."""
     at = Installation()
     page = scopes.list_page(
         at.desk,
         at.actor,
-        limit=limit,
-        cursor=cursor,
-        organization_id=at.organization(org),
+        **listing.page(at),
         builtin=builtin,
         search=search,
     )
-    print_page(page, json_wanted, COLUMNS)
+    listing.show(page, COLUMNS)
 
 
 @group.command("show")
@@ -89,10 +84,12 @@ def list_(
 @org
 @as_json
 def show(name: str, org: str | None, json_wanted: bool) -> None:
-    """One scope."""
+    """One scope, and what names it."""
     at = Installation()
-    found = scopes.show(at.desk, at.actor, name, organization_id=at.organization(org))
-    print_one(found, json_wanted)
+    which, organization_id = (at.desk, at.actor, name), at.organization(org)
+    found = scopes.show(*which, organization_id=organization_id)
+    namings = scopes.namings(*which, organization_id=organization_id)
+    print_one_with(found, json_wanted, "named_by", namings, NAMINGS)
 
 
 @group.command("update")

@@ -7,10 +7,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import click
 from flask import current_app
@@ -92,6 +93,10 @@ class Installation:
         self.desk: Desk = found.desk
         self.actor: Actor = command_line(self.desk)
 
+    def ago(self, seconds: int | None) -> datetime | None:
+        """The instant so long before now; None where none is named."""
+        return None if seconds is None else self.desk.clock() - timedelta(seconds=seconds)
+
     def organization(self, named: str | None) -> str | None:
         """The id of the organization that ``--org`` names; None where it was not used."""
         return None if named is None else self.named_organization(named)
@@ -142,6 +147,54 @@ def paged(command: F) -> F:
     return click.option("--cursor", help="Go on where a list has ended: its next_cursor.")(limited)
 
 
+class Paged(TypedDict):
+    """Which page of whose list, as use cases take it."""
+
+    organization_id: str | None
+    limit: int
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What every list of an organization's is asked with."""
+
+    org: str | None
+    limit: int
+    cursor: str | None
+    json_wanted: bool
+
+    def page(self, at: Installation) -> Paged:
+        """Raises NotFound."""
+        return Paged(
+            organization_id=at.organization(self.org), limit=self.limit, cursor=self.cursor
+        )
+
+    def show(self, page: Page[Any], columns: Sequence[str]) -> None:
+        """Print what was found."""
+        print_page(page, self.json_wanted, columns)
+
+
+def listed(command: Callable[..., None]) -> Callable[..., None]:
+    """``--org``, ``--limit``, ``--cursor`` and ``--json``: one argument, ``listing``."""
+
+    @org
+    @paged
+    @as_json
+    @wraps(command)
+    def gathered(
+        org: str | None, limit: int, cursor: str | None, json_wanted: bool, **named: Any
+    ) -> None:
+        command(listing=Listing(org, limit, cursor, json_wanted), **named)
+
+    return gathered
+
+
+def since(of: str = "Not older than that") -> Callable[[F], F]:
+    """``--since``: seconds, for ``Installation.ago``."""
+    return click.option("--since", type=DURATION, help=f"{of}, as 24h.")
+
+
 def given(value: T | None) -> T | Unset:
     """An option that was not used changes nothing."""
     return UNSET if value is None else value
@@ -187,6 +240,20 @@ def print_one(value: Any, json_wanted: bool, **more: Any) -> None:
     width = max(map(len, data), default=0)
     for name, field in data.items():
         click.echo(f"{name.ljust(width)}  {_words(field)}")
+
+
+def print_one_with(
+    value: Any, json_wanted: bool, name: str, entries: Iterable[Any], columns: Sequence[str]
+) -> None:
+    """One object and a list that belongs to it: a field of the JSON, else a table below."""
+    lines = [{column: plain(getattr(one, column)) for column in columns} for one in entries]
+    if json_wanted:
+        print_one(value, json_wanted, **{name: lines})
+        return
+    print_one(value, json_wanted)
+    if lines:
+        click.echo()
+        print_table(lines, columns)
 
 
 def print_page(page: Page[Any], json_wanted: bool, columns: Sequence[str]) -> None:

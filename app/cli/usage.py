@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
 import click
 from flask import Flask, current_app
@@ -11,15 +10,16 @@ from flask import Flask, current_app
 from app.admin import request_records, standing, usage
 from app.admin.pages import Page
 from app.cli.terminal import (
-    DURATION,
     Group,
     Installation,
+    Listing,
     as_json,
+    listed,
     org,
-    paged,
     plain,
     print_one,
     print_page,
+    since,
 )
 from app.records import OUTCOMES
 from app.wiring import services
@@ -48,23 +48,18 @@ def credential(command: click.decorators.FC) -> click.decorators.FC:
 @credential
 @click.option("--class", "route_class", metavar="CLASS", help="A class of routes.")
 @click.option("--outcome", type=click.Choice(OUTCOMES))
-@click.option("--since", type=DURATION, help="Not older than that, as 24h.")
+@since()
 @click.option(
     "--by", "interval", type=click.Choice(tuple(usage.INTERVALS)), default="hour", show_default=True
 )
-@org
-@paged
-@as_json
+@listed
 def counts(
     credential: str | None,
     route_class: str | None,
     outcome: str | None,
     since: int | None,
     interval: str,
-    org: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Uses by hour or day, the youngest first."""
     at = Installation()
@@ -72,18 +67,16 @@ def counts(
         credential_id=credential,
         route_class=route_class,
         outcome=outcome,
-        since=None if since is None else at.desk.clock() - timedelta(seconds=since),
+        since=at.ago(since),
     )
     page = usage.counts(
         at.desk,
         at.actor,
         wanted,
         interval=interval,
-        limit=limit,
-        cursor=cursor,
-        organization_id=at.organization(org),
+        **listing.page(at),
     )
-    print_page(page, json_wanted, COUNTS)
+    listing.show(page, COUNTS)
 
 
 @group.command("limits")
@@ -111,17 +104,12 @@ def plan(org: str | None, json_wanted: bool) -> None:
 
 @group.command("networks")
 @credential
-@click.option("--since", type=DURATION, help="First seen in this time, as 24h.")
-@org
-@paged
-@as_json
+@since("First seen in this time")
+@listed
 def networks(
     credential: str | None,
     since: int | None,
-    org: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Where credentials were seen: IPv4 /24, IPv6 /48."""
     at = Installation()
@@ -129,12 +117,10 @@ def networks(
         at.desk,
         at.actor,
         credential_id=credential,
-        since=None if since is None else at.desk.clock() - timedelta(seconds=since),
-        limit=limit,
-        cursor=cursor,
-        organization_id=at.organization(org),
+        since=at.ago(since),
+        **listing.page(at),
     )
-    print_page(page, json_wanted, NETWORKS)
+    listing.show(page, NETWORKS)
 
 
 @group.command("requests")
@@ -146,11 +132,9 @@ def networks(
 @click.option("--reason", metavar="CODE", help="Why it was refused.")
 @click.option("--ip", help="From this address.")
 @click.option("--request-id", metavar="ID")
-@click.option("--since", type=DURATION, help="Not older than that, as 24h.")
+@since()
 @click.option("--all", "everything", is_flag=True, help="All of them, one JSON object a line.")
-@org
-@paged
-@as_json
+@listed
 def requests(
     credential: str | None,
     method: str | None,
@@ -162,10 +146,7 @@ def requests(
     request_id: str | None,
     since: int | None,
     everything: bool,
-    org: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Single requests, the youngest first: the usage log."""
     at = Installation()
@@ -178,30 +159,27 @@ def requests(
         reason=reason,
         ip=ip,
         request_id=request_id,
-        since=None if since is None else at.desk.clock() - timedelta(seconds=since),
+        since=at.ago(since),
     )
-    where = {"cursor": cursor, "organization_id": at.organization(org)}
-    if everything:
-        for one in request_records.every(at.desk, at.actor, wanted, **where):
-            click.echo(json.dumps(plain(one), ensure_ascii=False))
+    where = listing.page(at)
+    if not everything:
+        listing.show(request_records.list_page(at.desk, at.actor, wanted, **where), REQUESTS)
         return
-    page = request_records.list_page(at.desk, at.actor, wanted, limit=limit, **where)
-    print_page(page, json_wanted, REQUESTS)
+    whose, cursor = where["organization_id"], where["cursor"]
+    for one in request_records.every(
+        at.desk, at.actor, wanted, cursor=cursor, organization_id=whose
+    ):
+        click.echo(json.dumps(plain(one), ensure_ascii=False))
 
 
 @group.command("scopes")
 @credential
 @click.option("--unused-days", type=int, default=usage.UNUSED_DAYS, show_default=True)
-@org
-@paged
-@as_json
+@listed
 def scopes(
     credential: str | None,
     unused_days: int,
-    org: str | None,
-    limit: int,
-    cursor: str | None,
-    json_wanted: bool,
+    listing: Listing,
 ) -> None:
     """Granted scopes, and when they were last needed; the table shows those that were not."""
     at = Installation()
@@ -210,12 +188,10 @@ def scopes(
         at.actor,
         credential_id=credential,
         unused_days=unused_days,
-        limit=limit,
-        cursor=cursor,
-        organization_id=at.organization(org),
+        **listing.page(at),
     )
-    if json_wanted:
-        print_page(page, json_wanted, ())
+    if listing.json_wanted:
+        listing.show(page, ())
         return
     idle = tuple(
         {"credential_id": one.credential_id} | {n: getattr(held, n) for n in SCOPES[1:]}
@@ -223,4 +199,4 @@ def scopes(
         for held in one.scopes
         if held.unused
     )
-    print_page(Page(idle, page.next_cursor), json_wanted, SCOPES)
+    listing.show(Page(idle, page.next_cursor), SCOPES)

@@ -12,12 +12,12 @@ from app.apikeys import leavers
 from app.cli.terminal import (
     Group,
     Installation,
+    Listing,
     as_json,
     given,
+    listed,
     org,
-    paged,
     print_one,
-    print_page,
     say_once,
 )
 from app.records import ACTIVE, DISABLED
@@ -45,16 +45,11 @@ def create(email: str, name: str, role: str, org: str | None, json_wanted: bool)
 
 
 @group.command("list")
-@org
-@paged
-@as_json
-def list_(org: str | None, limit: int, cursor: str | None, json_wanted: bool) -> None:
+@listed
+def list_(listing: Listing) -> None:
     """Users of an organization, the youngest first."""
     at = Installation()
-    page = users.list_page(
-        at.desk, at.actor, limit=limit, cursor=cursor, organization_id=at.organization(org)
-    )
-    print_page(page, json_wanted, COLUMNS)
+    listing.show(users.list_page(at.desk, at.actor, **listing.page(at)), COLUMNS)
 
 
 @group.command("show")

@@ -141,7 +141,11 @@ def test_scopes_presets_and_resources(flask, organization):
     assert "keyturn:clients:read" in flask.ok("scope", "list", "--all", *at)
     flask.ok("preset", "create", "web", "--scope", "rooms:read", *at)
     assert flask.json("preset", "update", "web", "--scope", "rooms:*", *at)["scopes"] == ["rooms:*"]
-    assert flask.json("preset", "show", "web", *at)["name"] == "web"
+    shown = flask.json("preset", "show", "web", *at)
+    assert [(one["scope"], one["by"]) for one in shown["opens"]] == [
+        ("rooms:read", "rooms:*"), ("rooms:write", "rooms:*")
+    ]  # fmt: skip
+    assert "rooms:write  rooms:*" in flask.ok("preset", "show", "web", *at)
     assert "web" in flask.ok("preset", "list", *at)
     flask.ok("preset", "delete", "web", *at)
     made = flask.json("resource", "create", "https://a.example", "--scope", "rooms:*", *at)
@@ -153,7 +157,10 @@ def test_scopes_presets_and_resources(flask, organization):
         "scope", "update", "rooms:write", "--implies", "rooms:read", "--public", *at
     )
     assert (changed["implies"], changed["public"]) == (["rooms:read"], True)
-    assert flask.json("scope", "show", "rooms:write", *at) == changed
+    assert flask.json("scope", "show", "rooms:write", *at) == changed | {"named_by": []}
+    naming = {"type": "scope", "id": "rooms:write", "name": "rooms:write"}
+    assert flask.json("scope", "show", "rooms:read", *at)["named_by"] == [naming]
+    assert "scope  rooms:write" in flask.ok("scope", "show", "rooms:read", *at)
     assert "still named by" in flask.refused("scope", "remove", "rooms:read", *at).lower()
     changed = flask.json("scope", "update", "rooms:write", "--implies-nothing", *at)
     assert (changed["implies"], changed["public"]) == ([], True)
