@@ -160,7 +160,7 @@ def list_page(
     plan_id: str | None = None,
     search: str | None = None,
 ) -> Page[OrganizationView]:
-    """Organizations, the youngest first; ``search``: whose name holds this text, or of this id.
+    """Organizations, the youngest first; ``search``: how the name begins, or the whole id.
 
     Raises Forbidden, Invalid.
     """

@@ -113,12 +113,29 @@ def create(
 
 @group.command("list")
 @click.option("--status", type=click.Choice(STATUSES))
+@click.option("--plan", help="Those on a plan, by its id or name.")
+@click.option("--search", metavar="TEXT", help="How the name begins, or the id.")
 @paged
 @as_json
-def list_(status: str | None, limit: int, cursor: str | None, json_wanted: bool) -> None:
+def list_(
+    status: str | None,
+    plan: str | None,
+    search: str | None,
+    limit: int,
+    cursor: str | None,
+    json_wanted: bool,
+) -> None:
     """Organizations, the youngest first."""
     at = Installation()
-    page = organizations.list_page(at.desk, at.actor, limit=limit, cursor=cursor, status=status)
+    page = organizations.list_page(
+        at.desk,
+        at.actor,
+        limit=limit,
+        cursor=cursor,
+        status=status,
+        plan_id=_plan(at, plan),
+        search=search,
+    )
     print_page(page, json_wanted, COLUMNS)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from app.records import ACTIVE, DISABLED, EXPIRED, ROTATED
@@ -61,7 +61,8 @@ def page(
     about, the ones made after the first of two instants, and not after the second.
     """
     key = ApiKeyRow
-    statement = select(key).where(key.organization_id == organization_id)
+    mine = key.organization_id == organization_id
+    statement = select(key).where(mine)
     if before is not None:
         statement = statement.where(key.id < before)
     if status is not None:
@@ -70,7 +71,7 @@ def page(
         if value is not None:
             statement = statement.where(getattr(key, name) == value)
     if search is not None:
-        statement = statement.where(is_found(key, key.id, organization_id, search))
+        statement = statement.where(is_found(key, key.id, search, mine))
     if unused_since is not None:
         statement = statement.where(_last_use() < unused_since)
     if ageing is not None:
@@ -146,25 +147,34 @@ def claim_succession(
 
 
 def seen_by(
-    session: Session, organization_id: str, person: str, now: datetime, *, lock: bool = False
+    session: Session,
+    organization_id: str,
+    person: str,
+    now: datetime,
+    *,
+    most: int | None = None,
+    lock: bool = False,
 ) -> Sequence[ApiKeyRow]:
     """Keys that can still be used, or enabled, and that this person made: as they are shown once,
     whoever made a key or its successor is all who have seen it. In one order.
     """
-    event = AuditEventRow
+    key, event = ApiKeyRow, AuditEventRow
+    mine = key.organization_id == organization_id
     made = select(event.target_id).where(
         event.organization_id == organization_id,
         event.type == "api_key.created",
         event.actor_id == person,
     )
+    first = select(key.id).where(mine, key.created_by == person)
     statement = (
-        select(ApiKeyRow)
+        select(key)
         .where(
-            ApiKeyRow.organization_id == organization_id,
-            or_(ApiKeyRow.created_by == person, ApiKeyRow.id.in_(made)),
+            mine,
+            key.id.in_(union_all(first, made)),
             or_(_has_status(ACTIVE, now), _has_status(DISABLED, now)),
         )
-        .order_by(ApiKeyRow.id)
+        .order_by(key.id)
+        .limit(most)
     )
     return session.scalars(statement.with_for_update() if lock else statement).all()
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from app.ids import event_ids_from
 from app.records import Event
 from app.storage.models import AuditEventRow
+from app.storage.search import looked_at_last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def page(
     """The next events, the youngest first, down to the id ``least``; of every organization where
     none is named."""
     row = AuditEventRow
-    statement = _newest_first(select(row), organization_id, wanted, before)
+    statement = _newest_first(session, select(row), organization_id, wanted, before)
     statement = statement.where(row.id >= least).limit(limit)
     if wanted.type is not None and wanted.type.endswith("*"):
         statement = statement.where(row.type.startswith(wanted.type[:-1], autoescape=True))
@@ -82,19 +83,26 @@ def horizon(
     """The id so many events further down, counting those that do not fit; None: there are fewer.
     What no index finds is looked for so far and no further."""
     row = AuditEventRow
-    statement = _newest_first(select(row.id), organization_id, wanted, before)
+    statement = _newest_first(session, select(row.id), organization_id, wanted, before)
     found: str | None = session.scalar(statement.offset(events).limit(1))
     return found
 
 
 def _newest_first(
-    statement: Select[Any], organization_id: str | None, wanted: EventFilter, before: str | None
+    session: Session,
+    statement: Select[Any],
+    organization_id: str | None,
+    wanted: EventFilter,
+    before: str | None,
 ) -> Select[Any]:
     """Whose, and of what time: what the order of ids itself answers."""
     row = AuditEventRow
     statement = statement.order_by(row.id.desc())
     if organization_id is not None:
-        statement = statement.where(row.organization_id == organization_id)
+        whose: ColumnElement[Any] = row.organization_id.expression
+        if wanted.request_id is not None:
+            whose = looked_at_last(session, row.organization_id)
+        statement = statement.where(whose == organization_id)
     if before is not None:
         statement = statement.where(row.id < before)
     if wanted.since is not None:

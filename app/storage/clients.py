@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from app.records import ACTIVE
 from app.storage.models import ClientRow, ClientSecretRow
-from app.storage.search import is_found
+from app.storage.search import is_found, looked_at_last
 
 
 def get(
@@ -47,9 +47,8 @@ def page(
     if environment is not None:
         statement = statement.where(ClientRow.environment == environment)
     if search is not None:
-        statement = statement.where(
-            is_found(ClientRow, ClientRow.client_id, organization_id, search)
-        )
+        mine = ClientRow.organization_id == organization_id
+        statement = statement.where(is_found(ClientRow, ClientRow.client_id, search, mine))
     return list(session.scalars(statement))
 
 
@@ -90,16 +89,11 @@ def expiring_secrets(
 ) -> Sequence[tuple[ClientRow, ClientSecretRow]]:
     """Secrets of this organization that end in this time and were not ended, the first to end
     first."""
-    whose: ColumnElement[str] = ClientRow.organization_id.expression
-    if session.connection().dialect.name == "sqlite":
-        # It knows nothing of sizes: behind a function, so that it begins with the few secrets that
-        # end in this time, not with every client of the organization.
-        whose = func.coalesce(whose, "")
     statement = (
         select(ClientRow, ClientSecretRow)
         .join(ClientSecretRow, ClientSecretRow.client_id == ClientRow.client_id)
         .where(
-            whose == organization_id,
+            looked_at_last(session, ClientRow.organization_id) == organization_id,
             ClientSecretRow.expires_at > now,
             ClientSecretRow.expires_at <= until,
             ClientSecretRow.revoked_at.is_(None),
@@ -128,18 +122,25 @@ def with_jwks_uri(session: Session, limit: int) -> list[tuple[str, str]]:
 
 
 def secrets_by(
-    session: Session, organization_id: str, person: str, now: datetime, *, lock: bool = False
+    session: Session,
+    organization_id: str,
+    person: str,
+    now: datetime,
+    *,
+    most: int | None = None,
+    lock: bool = False,
 ) -> list[tuple[ClientRow, ClientSecretRow]]:
     """The usable secrets of this organization's clients that this person made, in one order."""
     statement = (
         select(ClientRow, ClientSecretRow)
         .join(ClientSecretRow, ClientSecretRow.client_id == ClientRow.client_id)
         .where(
-            ClientRow.organization_id == organization_id,
+            looked_at_last(session, ClientRow.organization_id) == organization_id,
             ClientSecretRow.created_by == person,
             *_usable(now),
         )
         .order_by(ClientRow.client_id, ClientSecretRow.id)
+        .limit(most)
     )
     locked = statement.with_for_update(key_share=True) if lock else statement
     return [(client, secret) for client, secret in session.execute(locked)]

@@ -12,6 +12,7 @@ from app.builtin import CLASS_LIMITS, administration
 from app.errors import NotFound
 from app.records import ACTIVE, ALLOW, DENY, LABELS, Organization, Resource
 from app.storage.models import ApiKeyRow, ClientRow, OrganizationRow, PlanRow, ResourceRow, ScopeRow
+from app.storage.search import is_found
 from keyturn.limits.values import RateLimits
 from keyturn.scope import Catalogue, Declared, Grant
 
@@ -69,8 +70,7 @@ def page(
     if plan_id is not None:
         statement = statement.where(OrganizationRow.plan_id == plan_id)
     if search is not None:
-        named = OrganizationRow.name.icontains(search, autoescape=True)
-        statement = statement.where(named | (OrganizationRow.id == search))
+        statement = statement.where(is_found(OrganizationRow, OrganizationRow.id, search))
     return list(session.scalars(statement))
 
 

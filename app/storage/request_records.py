@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from app.ids import record_ids_from, record_time
 from app.records import RequestRecord
 from app.storage.models import RequestRecordRow
+from app.storage.search import looked_at_last
 from app.storage.store import Store
 
 RECORDS: Table = RequestRecordRow.__table__  # type: ignore[assignment]
@@ -59,7 +61,13 @@ def page(
 ) -> list[RequestRecord]:
     """The next requests, the youngest first."""
     row = RequestRecordRow
-    statement = select(row).where(row.organization_id == organization_id)
+    whose: ColumnElement[Any] = row.organization_id.expression
+    order: ColumnElement[Any] = row.id.expression
+    if wanted.credential_id is not None:
+        whose = looked_at_last(session, row.organization_id)
+    elif wanted.request_id is not None:
+        order = looked_at_last(session, row.id)
+    statement = select(row).where(whose == organization_id)
     for name in EQUAL:
         if (value := getattr(wanted, name)) is not None:
             statement = statement.where(getattr(row, name) == value)
@@ -70,7 +78,7 @@ def page(
         statement = statement.where(row.id < record_ids_from(wanted.until))
     if before is not None:
         statement = statement.where(row.id < before)
-    found = session.scalars(statement.order_by(row.id.desc()).limit(limit))
+    found = session.scalars(statement.order_by(order.desc()).limit(limit))
     return [
         RequestRecord(**{name: getattr(one, name) for name in RequestRecord.__dataclass_fields__})
         for one in found

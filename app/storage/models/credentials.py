@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
-from app.storage.search import FOLDED, folded
+from app.storage.search import Searchable
 
 
-class ClientRow(Base):
+class ClientRow(Searchable, Base):
     __tablename__ = "clients"
     __table_args__ = (
         Index(None, "organization_id", "client_id"),
@@ -22,8 +22,6 @@ class ClientRow(Base):
     client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(100))
-    search_name: Mapped[str | None] = mapped_column(FOLDED)
-    """The name as ``storage.search`` looks for it; None: written by an older node."""
     description: Mapped[str] = mapped_column(Text)
     environment: Mapped[str] = mapped_column(String(32))
     scopes: Mapped[list[str]]
@@ -44,11 +42,6 @@ class ClientRow(Base):
     created_by: Mapped[str | None] = mapped_column(String(64))
     updated_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
-
-    @validates("name")
-    def _search_by_name(self, _name: str, value: str) -> str:
-        self.search_name = folded(value)
-        return value
 
 
 class ClientSecretRow(Base):
@@ -72,13 +65,14 @@ class ClientSecretRow(Base):
     last_used_at: Mapped[datetime | None]
 
 
-class ApiKeyRow(Base):
+class ApiKeyRow(Searchable, Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         Index(None, "organization_id", "id"),
         Index(None, "organization_id", "search_name", "id"),
         Index(None, "organization_id", "status"),
         Index(None, "organization_id", "created_at"),
+        Index(None, "organization_id", "created_by", "id"),
         # What is still to be written down as expired: few, however many keys there are.
         Index(
             "ix_api_keys_over",
@@ -91,8 +85,6 @@ class ApiKeyRow(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(100))
-    search_name: Mapped[str | None] = mapped_column(FOLDED)
-    """As of a client."""
     description: Mapped[str] = mapped_column(Text)
     environment: Mapped[str] = mapped_column(String(32), nullable=True)
     """Never null, although the first tables allowed it: every key lives somewhere, whether or not
@@ -126,8 +118,3 @@ class ApiKeyRow(Base):
     created_by: Mapped[str | None] = mapped_column(String(64))
     updated_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
-
-    @validates("name")
-    def _search_by_name(self, _name: str, value: str) -> str:
-        self.search_name = folded(value)
-        return value

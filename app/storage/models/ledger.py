@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
@@ -20,6 +29,15 @@ class AuditEventRow(Base):
         Index(None, "organization_id", "actor_id", "id"),
         Index(None, "organization_id", "target_id", "id"),
         Index(None, "request_id"),
+        # Who made which keys: few, however many events there are.
+        Index(
+            "ix_audit_events_made_keys",
+            "organization_id",
+            "actor_id",
+            "target_id",
+            sqlite_where=text("type = 'api_key.created'"),
+            postgresql_where=text("type = 'api_key.created'"),
+        ),
         UniqueConstraint("stream", "sequence"),
     )
 

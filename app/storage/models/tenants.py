@@ -9,6 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import Base
+from app.storage.search import Searchable
 
 
 class PlanRow(Base):
@@ -26,7 +27,7 @@ class PlanRow(Base):
     updated_at: Mapped[datetime]
 
 
-class OrganizationRow(Base):
+class OrganizationRow(Searchable, Base):
     __tablename__ = "organizations"
     __table_args__ = (
         # One operator, and never two: the first organization.
@@ -37,13 +38,16 @@ class OrganizationRow(Base):
             sqlite_where=text("is_operator"),
             postgresql_where=text("is_operator"),
         ),
+        Index(None, "search_name", "id"),
+        Index(None, "status", "id"),
+        Index(None, "plan_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     status: Mapped[str] = mapped_column(String(16))
     is_operator: Mapped[bool]
-    plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"), index=True)
+    plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
     environments: Mapped[list[str]]
     key_template: Mapped[dict[str, Any]]
     """Departures from the default API key template; {}: none."""

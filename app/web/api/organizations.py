@@ -26,6 +26,7 @@ from app.web.api.values import (
     PageOf,
     PathId,
     RateLimits,
+    Searched,
     ShownRateLimit,
     example,
     unnamed,
@@ -64,6 +65,8 @@ class OrganizationListing(Listing):
     """Which organizations."""
 
     status: Choice | None = Field(None, description="`active` or `suspended`.")
+    plan_id: Id | None = None
+    search: Searched = None
 
 
 class KeyTemplate(Body):
@@ -158,7 +161,13 @@ class OrganizationPage(PageOf[Organization]):
 def list_organizations(query: OrganizationListing) -> Response:
     """List organizations"""
     page = organizations.list_page(
-        desk(), actor(), limit=query.limit, cursor=query.cursor, status=query.status
+        desk(),
+        actor(),
+        limit=query.limit,
+        cursor=query.cursor,
+        status=query.status,
+        plan_id=query.plan_id,
+        search=query.search,
     )
     return listed(OrganizationPage, page)
 
