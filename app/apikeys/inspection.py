@@ -69,21 +69,30 @@ class Inspection:
         return all(check.passed is not False for check in self.checks)
 
 
-def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> Inspection:
-    """Take a key apart as a request in that situation would. Raises Forbidden, Invalid and
-    Unavailable.
+def inspect(
+    desk: Desk,
+    actor: Actor,
+    key: str,
+    asked: Situation = ANYWHERE,
+    *,
+    organization_id: str | None = None,
+) -> Inspection:
+    """Take a key apart as a request in that situation would. Raises Forbidden, Invalid, NotFound
+    and Unavailable.
 
-    Another organization's key is as unknown as one that never was.
+    Another organization's key is as unknown as one that never was: than the one that is named, or
+    else than those that the actor reaches.
     """
     require(actor, KEYS_READ)
+    looked_at = reach(actor, organization_id, write=False)
     needed = _needed(asked)
     if len(key) > MAX_LENGTH:
         return Inspection((Check("format", False, "far too long to be a key"),), None)
     with desk.store.reading() as session:
         row = api_keys.by_digest(session, key_digest(key))
         owner = organizations.get(session, row.organization_id) if row is not None else None
-        if row is None or owner is None or not _reaches(actor, row):
-            own = organizations.existing(session, actor.organization_id)
+        if row is None or owner is None or not _is_seen(actor, row, organization_id):
+            own = organizations.existing(session, looked_at)
             form = _form(_templates(desk, own), key, is_known=False)
             checks = (*form, Check("known", False, _UNKNOWN))
             return Inspection(checks, None)
@@ -103,7 +112,7 @@ def inspect(desk: Desk, actor: Actor, key: str, asked: Situation = ANYWHERE) -> 
         return Inspection(checks, shown)
 
 
-_UNKNOWN = "no such key: mistyped in its secret, of another installation, or invented"
+_UNKNOWN = "no such key here: mistyped in its secret, made elsewhere, or invented"
 
 
 def _templates(desk: Desk, owner: OrganizationRow) -> tuple[KeyTemplate, ...]:
@@ -112,7 +121,9 @@ def _templates(desk: Desk, owner: OrganizationRow) -> tuple[KeyTemplate, ...]:
     )
 
 
-def _reaches(actor: Actor, row: ApiKeyRow) -> bool:
+def _is_seen(actor: Actor, row: ApiKeyRow, organization_id: str | None) -> bool:
+    if organization_id is not None:
+        return row.organization_id == organization_id
     try:
         reach(actor, row.organization_id, write=False)
     except NotFound:

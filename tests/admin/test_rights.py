@@ -263,3 +263,5 @@ def test_another_organizations_key_is_unknown_to_the_inspector(house, mine, thei
     found = inspection.inspect(mine.desk, mine.administrator, key)
     assert found.api_key is None
     assert [check.rule for check in found.checks if check.passed is False] == ["known"]
+    with pytest.raises(NotFound):
+        inspection.inspect(mine.desk, mine.administrator, key, organization_id=theirs["tenant"].id)

@@ -3,7 +3,7 @@
 import pytest
 
 from app.admin import users
-from tests.support.pages import form_of
+from tests.support.pages import cells, form_of
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,37 @@ def test_every_page_is_the_other_organizations(site, installation, tenant):
     assert back.headers["Location"] == f"/dashboard/organizations/{tenant}"
     assert ada.get("/scopes/show", name="tours:write").status_code == 404
     assert "You act on" not in ada.get("/").text
+
+
+def test_keys_are_judged_by_the_organization_that_is_shown(site, installation):
+    """Format and standing alike; what is another's is unknown, even to who may look at both."""
+    tenant = installation.organization(scopes=["tours:read"], key_template={"prefix": "tour"})
+    their_key = installation.api_key(["tours:read"], name="Theirs", organization=tenant).key
+    own_key = installation.api_key(name="Ours").key
+    their_slip, own_slip = (
+        key[:-1] + ("a" if key[-1] != "a" else "b") for key in (their_key, own_key)
+    )
+    ada = site()
+
+    def rules(text):
+        page = ada.send("/inspector", key=text)
+        assert page.status_code == 200
+        known = [name for name in ("Theirs", "Ours") if name in page.text]
+        return known, {row[0]: row[1] for row in cells(page.text, "Rules")}
+
+    def check(here, slip, elsewhere, foreign_slip, name):
+        known, found = rules(here)
+        assert (known, found["Known"], found["Scopes"]) == ([name], "Passed", "Not asked")
+        assert rules(slip)[1]["Checksum"] == "Failed"
+        known, found = rules(elsewhere)
+        assert (known, found["Known"]) == ([], "Failed")
+        assert rules(foreign_slip)[1]["Format"] == "Failed"
+
+    check(own_key, own_slip, their_key, their_slip, "Ours")
+    look(ada, tenant)
+    check(their_key, their_slip, own_key, own_slip, "Theirs")
+    ada.press("/scopes", "/organizations/back")
+    check(own_key, own_slip, their_key, their_slip, "Ours")
 
 
 def test_only_the_operators_owners_may(site, installation, tenant):

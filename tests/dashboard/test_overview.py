@@ -1,21 +1,11 @@
 """The overview, what it counts and warns of; and the inspector."""
 
-import re
 from datetime import timedelta
 
 import pytest
 
 from app.apikeys import policies
-
-
-def cells(page, caption):
-    """The rows of a table, as texts."""
-    table = re.search(rf'aria-label="{re.escape(caption)}" tabindex.*?</table>', page, re.S)[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", table.partition("<tbody>")[2], re.S)
-    return [
-        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
-        for row in rows
-    ]
+from tests.support.pages import cells
 
 
 @pytest.fixture

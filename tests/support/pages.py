@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -60,6 +61,17 @@ def form_of(page: httpx.Response, action: str = "") -> dict[str, Any]:
     parser = _Forms()
     parser.feed(page.text)
     return dict(parser.forms[action])
+
+
+def cells(page: str, caption: str) -> list[list[str]]:
+    """The rows of a table, as texts."""
+    table = re.search(rf'aria-label="{re.escape(caption)}" tabindex.*?</table>', page, re.S)
+    assert table is not None, caption
+    rows = re.findall(r"<tr>(.*?)</tr>", table[0].partition("<tbody>")[2], re.S)
+    return [
+        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in rows
+    ]
 
 
 class Site:

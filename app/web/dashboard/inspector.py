@@ -13,7 +13,7 @@ from app.apikeys import inspection
 from app.web.dashboard import shell
 from app.web.dashboard.fields import choices
 from app.web.dashboard.shell import page
-from app.web.dashboard.signed_in import actor, desk, organization
+from app.web.dashboard.signed_in import actor, desk, organization, organization_id
 
 blueprint = Blueprint("inspector", __name__, url_prefix="/inspector")
 
@@ -54,7 +54,11 @@ def index() -> Any:
     found = shell.attempt(
         form,
         lambda: inspection.inspect(
-            desk(), actor(), (form.key.data or "").strip(), form.situation()
+            desk(),
+            actor(),
+            (form.key.data or "").strip(),
+            form.situation(),
+            organization_id=organization_id(),
         ),
     )
     return page("inspector", form, found=found)
