@@ -50,16 +50,23 @@ class Ended:
     client_secrets: tuple[str, ...]
 
 
-def held(desk: Desk, actor: Actor, user_id: str, *, organization_id: str | None = None) -> Held:
-    """What this person made. Raises Forbidden, NotFound."""
+def held(
+    desk: Desk,
+    actor: Actor,
+    user_id: str,
+    *,
+    most: int | None = None,
+    organization_id: str | None = None,
+) -> Held:
+    """What this person made, at most so many of either kind. Raises Forbidden, NotFound."""
     require(actor, KEYS_READ)
     require(actor, CLIENTS_READ)
     organization_id = reach(actor, organization_id, write=False)
     person, now = fields.object_id(user_id, "user"), desk.clock()
     with desk.store.reading() as session:
         owner = organizations.existing(session, organization_id)
-        keys = api_keys.seen_by(session, organization_id, person, now)
-        secrets = clients.secrets_by(session, organization_id, person, now)
+        keys = api_keys.seen_by(session, organization_id, person, now, most=most)
+        secrets = clients.secrets_by(session, organization_id, person, now, most=most)
         if not keys and not secrets and not users.is_or_was(session, organization_id, person):
             raise NotFound("user")
         return Held(

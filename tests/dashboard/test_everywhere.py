@@ -8,7 +8,8 @@ import pytest
 from app import create_app
 from app.admin import sessions
 from app.settings import Settings
-from tests.support.pages import Site
+from app.web.dashboard.people import SHOWN_OF_LEAVER
+from tests.support.pages import Site, cells
 from tests.support.people import ORIGIN, PASSWORD, invited, signed_in
 from tests.support.served import serving
 
@@ -325,6 +326,25 @@ MAY = {
     "/": {"owner", "admin", "developer", "auditor", "member"},
 }
 """Who is not refused."""
+
+
+def test_of_what_a_leaver_made_the_first_are_shown_and_all_end(installation, site):
+    tenant = installation.organization(scopes=["a:b"])
+    eve = invited(installation, organization_id=tenant).user.id
+    for _ in range(SHOWN_OF_LEAVER + 2):
+        installation.api_key(["a:b"], organization=tenant)
+    with installation.desk.store.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE api_keys SET created_by = ? WHERE organization_id = ?", (eve, tenant)
+        )
+    ada, path = site(organization_id=tenant), f"/people/{eve}/credentials"
+    shown = ada.get(path).text
+    assert len(cells(shown, "API keys")) == SHOWN_OF_LEAVER
+    assert "There are more" in shown
+    assert ada.send(path, reason="employee_left").status_code == 303
+    gone = ada.get(path).text
+    assert "Nothing left" in gone
+    assert "There are more" not in gone
 
 
 @pytest.mark.row("S1-11")

@@ -34,6 +34,8 @@ from app.web.dashboard.signed_in import (
 
 blueprint = Blueprint("people", __name__)
 
+SHOWN_OF_LEAVER = 100
+"""Of the keys and of the secrets that somebody made; all of them end together anyway."""
 _ROLES = choices((name, f"{name.capitalize()} – {ABOUT[name]}") for name in ROLES)
 
 
@@ -219,8 +221,10 @@ def credentials(user_id: str) -> Any:
         count = len(ended.api_keys) + len(ended.client_secrets)
         flash(f"Ended: {count} credential{'' if count == 1 else 's'}.")
         return redirect(url_for(".credentials", user_id=user_id), 303)
-    held = leavers.held(desk(), actor(), user_id, organization_id=organization_id())
-    return page("people_credentials", form, user_id=user_id, held=held)
+    held = leavers.held(
+        desk(), actor(), user_id, most=SHOWN_OF_LEAVER + 1, organization_id=organization_id()
+    )
+    return page("people_credentials", form, user_id=user_id, held=held, most=SHOWN_OF_LEAVER)
 
 
 @blueprint.post("/people/second-factor")
