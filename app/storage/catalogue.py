@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, String, cast, func, select
+from sqlalchemy import ColumnElement, Select, String, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.records import ACTIVE, DISABLED
-from app.storage.models import ApiKeyRow, ClientRow, PresetRow, ResourceRow, ScopeRow
+from app.storage.models import ApiKeyRow, ClientRow, NamingRow, PresetRow, ResourceRow, ScopeRow
+
+CLIENT, API_KEY, AUDIENCE = "client", "api_key", "audience"
+"""What is kept in ``namings``: scopes of clients, scopes of keys, audiences of clients."""
 
 
 def scope(session: Session, organization_id: str, name: str) -> ScopeRow | None:
@@ -33,9 +35,10 @@ def namings(
     session: Session, organization_id: str, name: str, most: int
 ) -> Iterator[tuple[str, str, str]]:
     """What names this very scope: kind, id and name, at most so many of a kind."""
+    client, key, named = ClientRow.client_id, ApiKeyRow.id, (organization_id, name)
     for kind, columns, wanted in (
-        ("client", (ClientRow.client_id, ClientRow.name), _names(ClientRow.scopes, name)),
-        ("API key", (ApiKeyRow.id, ApiKeyRow.name), _stands_and_names(name)),
+        ("client", (client, ClientRow.name), client.in_(_naming(*named, CLIENT, most))),
+        ("API key", (key, ApiKeyRow.name), key.in_(_naming(*named, API_KEY, most))),
         ("preset", (PresetRow.name, PresetRow.name), _names(PresetRow.scopes, name)),
         ("resource", (ResourceRow.id, ResourceRow.name), _names(ResourceRow.scopes, name)),
         ("scope", (ScopeRow.name, ScopeRow.name), _names(ScopeRow.implies, name)),
@@ -48,9 +51,11 @@ def namings(
             yield kind, id, called
 
 
-def _stands_and_names(name: str) -> ColumnElement[bool]:
-    """A key that could be used again."""
-    return ApiKeyRow.status.in_((ACTIVE, DISABLED)) & _names(ApiKeyRow.scopes, name)
+def _naming(organization_id: str, name: str, kind: str, most: int) -> Select[str]:
+    """Ids of the clients or keys that name this, by the index that the database itself keeps."""
+    row = NamingRow
+    named = row.organization_id == organization_id, row.name == name, row.kind == kind
+    return select(row.holder_id).where(*named).order_by(row.holder_id).limit(most)
 
 
 def _names(column: InstrumentedAttribute[list[str]], text: str) -> ColumnElement[bool]:
@@ -113,10 +118,4 @@ def resources_page(
 
 def audience_user(session: Session, organization_id: str, identifier: str) -> str | None:
     """A client that may name this audience and would lose it; None: it can go."""
-    return session.scalar(
-        select(ClientRow.client_id)
-        .where(
-            ClientRow.organization_id == organization_id, _names(ClientRow.audiences, identifier)
-        )
-        .limit(1)
-    )
+    return session.scalar(_naming(organization_id, identifier, AUDIENCE, 1))

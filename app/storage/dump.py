@@ -38,9 +38,9 @@ Progress = Callable[[str, int], None]
 """Told a table's name and how many of its rows are done."""
 
 BATCH = 500
-FLEETING = frozenset({"feed_head", "changes", "counters", "sessions"})
-"""The feed and the counters belong to a database that runs, not to what it holds; and a session
-that has ended since must not come back."""
+FLEETING = frozenset({"feed_head", "changes", "counters", "sessions", "namings"})
+"""The feed and the counters belong to a database that runs, not to what it holds; a session that
+has ended since must not come back; and what names what, the database writes by itself."""
 
 
 @contextmanager

@@ -51,6 +51,8 @@ def test_everything_comes_back(source, target):
     restored = restore(target.desk, backed_up(source), force=False, progress=QUIET)
     assert rows(target) == rows(source)
     assert restored.rows > 30
+    named = "SELECT * FROM namings ORDER BY organization_id, name, kind, holder_id"
+    assert target.rows(named) == source.rows(named) != []
 
     # Old credentials and tokens are as good as before; new tokens have the same key.
     for token in (before, key.key):

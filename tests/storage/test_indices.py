@@ -15,6 +15,7 @@ from app.apikeys.seeding import Amounts
 from app.ids import record_id
 from app.records import RequestRecord
 from app.storage import request_records
+from app.storage.models import ResourceRow
 from app.web.dashboard.cookies import PATH
 from tests.support import people
 from tests.support.installation import installed
@@ -60,6 +61,7 @@ SEARCHES = {
     "/limits?credential=nothing": [],
     "/scopes?search=nothing": [],
     "/scopes?all=yes": [],
+    "/scopes/show?name=reports:read": ["pk_namings"],
     "/v1/usage?credential_id=nothing": [],
     "/v1/usage/networks?credential_id=nothing": [],
     "/v1/usage/scopes?credential_id=nothing": [],
@@ -82,7 +84,16 @@ def filled(request, tmp_path_factory):
         seeding.seed(made.desk, made.operator, Amounts(clients=2000, keys=2000, events=3000))
         with made.desk.store.transaction(made.operator) as work:
             for n in range(500):
-                organizations.new_row(work, f"Made up {n}", **NEW)
+                owner = organizations.new_row(work, f"Made up {n}", **NEW).id
+                resource = {
+                    "identifier": "urn:all",
+                    "name": "All",
+                    "scopes": [],
+                    "environments": [],
+                }
+                times = {"created_at": work.now, "updated_at": work.now}
+                row = ResourceRow(id=f"res_{n}", organization_id=owner, **resource, **times)
+                work.session.add(row)
             now, whose = work.now, {"organization_id": made.organization_id}
             requests = [
                 RequestRecord(
@@ -142,6 +153,8 @@ def sqlite_plan(connection, statement, parameters):
         if how in ("SCAN", "SEARCH") and not rest.startswith(("CONSTANT ROW", "(subquery")):
             words = rest.split()
             index = words[words.index("INDEX") + 1] if "INDEX" in words else None
+            if "PRIMARY KEY" in rest:  # of a table that is nothing but its primary key
+                index = f"pk_{words[0]}"
             yield words[0], index, how == "SEARCH"
 
 

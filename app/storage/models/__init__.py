@@ -2,7 +2,7 @@
 
 from app.storage.models.base import Base, db
 from app.storage.models.catalogue import PresetRow, ResourceRow, ScopeRow
-from app.storage.models.credentials import ApiKeyRow, ClientRow, ClientSecretRow
+from app.storage.models.credentials import ApiKeyRow, ClientRow, ClientSecretRow, NamingRow
 from app.storage.models.ledger import (
     AuditCheckpointRow,
     AuditEventRow,
@@ -36,6 +36,7 @@ __all__ = [
     "ClientSecretRow",
     "CounterRow",
     "FeedHeadRow",
+    "NamingRow",
     "OrganizationRow",
     "PlanRow",
     "PresetRow",

@@ -65,6 +65,21 @@ class ClientSecretRow(Base):
     last_used_at: Mapped[datetime | None]
 
 
+class NamingRow(Base):
+    """A scope or an audience that a client or a key names: written by the database, by triggers
+    on their tables, so that it is right whichever version of a node writes them."""
+
+    __tablename__ = "namings"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
+
+    organization_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(512), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """``client``: among its scopes; ``audience``: among its audiences; ``api_key``: among the
+    scopes of one that could be used again."""
+    holder_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class ApiKeyRow(Searchable, Base):
     __tablename__ = "api_keys"
     __table_args__ = (
