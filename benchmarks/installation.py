@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -91,12 +89,11 @@ class Installation:
             "KEYTURN_FAILED_AUTHENTICATION_LIMIT": "100000000/minute",
             **environ,
         }
-        subprocess.run(
-            [sys.executable, "-m", "flask", "bootstrap"],
-            cwd=ROOT, env=process_environ(self.environ),
-            check=True, stdout=subprocess.DEVNULL, timeout=120,
-        )  # fmt: skip
         self.app = create_app(Settings.from_env(self.environ))
+        with self.app.app_context():  # as Flask's own entry does, without its process
+            begun = self.app.test_cli_runner().invoke(args=["bootstrap"])
+        if begun.exit_code:
+            raise RuntimeError(f"flask bootstrap: {begun.output}")
         self._asked: Client | None = None
         desk = self.services.desk
         self._actor = command_line(desk)

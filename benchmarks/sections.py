@@ -133,7 +133,7 @@ def introspection(directory: Path, plan: Plan, extent: Extent) -> None:
 
 def clients(directory: Path, plan: Plan, extent: Extent) -> None:
     """A thousand registered clients, and very many; who asks is drawn from all of them."""
-    few, many = min(FEW, extent.clients), extent.clients
+    few, many = min(FEW, max(1, extent.clients // 2)), extent.clients
     small, large = (
         _filled(directory / name, plan, n) for name, n in (("few", few), ("many", many))
     )
