@@ -1,8 +1,6 @@
 """The booking API of `examples/` in this process, and what its README promises."""
 
 import re
-import subprocess
-import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -10,7 +8,8 @@ from typing import NamedTuple
 from examples.bookings import guard
 from examples.bookings.app import Settings, create_app
 from examples.bookings.declare import CATALOGUE, read_catalogue
-from tests.support.installation import ROOT, process_environ
+from tests.support import forked
+from tests.support.installation import process_environ
 
 README = CATALOGUE.with_name("README.md")
 AUDIENCE = read_catalogue()["resource"]["identifier"]
@@ -38,15 +37,8 @@ GUARDED = [route for route in ROUTES if route.scopes]
 
 def declare(installation, *arguments):
     """`python -m examples.bookings.declare`, as its users run it."""
-    return subprocess.run(
-        [sys.executable, "-m", "examples.bookings.declare", *arguments],
-        cwd=ROOT,
-        env=process_environ(installation.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = process_environ(installation.environ)
+    return forked.run(arguments, environ, module="examples.bookings.declare")
 
 
 class Bookings:

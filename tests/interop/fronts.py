@@ -1,5 +1,5 @@
 """Resource servers in other languages: the very files of ``docs/resource-servers``, but for
-addresses, ports and where they write."""
+addresses, ports, where they write, and how long they remember an answer: a second."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ def nginx(site: Site) -> list[str]:
         "/var/log/nginx": str(at),
         "/var/cache/nginx": str(at),
         "/run/nginx.pid": str(at / "nginx.pid"),
+        "proxy_cache_valid 200 5s": "proxy_cache_valid 200 1s",
     }
     (at / "nginx.conf").write_text(rewritten("nginx/nginx.conf", changes))
     shutil.copy(PAGES / "nginx" / "keyturn.js", at)
@@ -99,6 +100,7 @@ def apache(site: Site) -> list[str]:
     )
     client_conf = "/etc/apache2/keyturn-client.conf"
     changes = {ISSUER: site.by_tls.url, API: f"{HOST}:{site.api}", client_conf: str(client)}
+    changes |= {"TokenIntrospectionInterval 5": "TokenIntrospectionInterval 1"}
     loaded = ("mpm_event", "authn_core", "authz_core", "authz_user", "headers", "proxy",
               "proxy_http", "auth_openidc")  # fmt: skip
     lines = [f"LoadModule {one}_module {modules}/mod_{one}.so" for one in loaded]

@@ -23,7 +23,7 @@ def on_a_terminal(installation, *arguments, **environ):
     sent = process_environ(
         {**installation.environ, "TERM": "xterm-256color", "COLUMNS": "120", **environ}
     )
-    running = forked.flask(arguments, sent, output=theirs, given=theirs)
+    running = forked.begin(arguments, sent, output=theirs, given=theirs)
     os.close(theirs)
     seen, deadline = b"", time.monotonic() + 90
     while time.monotonic() < deadline:

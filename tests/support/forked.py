@@ -1,7 +1,8 @@
 """``python -m flask …`` without its second of imports: forked from a process that has done them.
 
-What runs is Flask's own command line in a process of its own, with its own environment, working
-directory and files. One such process a test worker, begun with the first use; it ends with it.
+What runs is Flask's own command line, or another module over the same imports, in a process of its
+own, with its own environment, working directory and files. One such process a test worker, begun
+with the first use; it ends with it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from runpy import run_module
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+FLASK = "flask"
 STANDARD = 3
 """Files of a process: what it reads, what it prints, what it complains of."""
 LONGEST = 1 << 20
@@ -61,16 +64,17 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def flask(
+def begin(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     output: int,
     errors: int | None = None,
     given: int | None = None,
     cwd: Path = ROOT,
+    module: str = FLASK,
 ) -> Forked:
-    """Begin ``flask ARGUMENTS``; what it reads, prints and logs by descriptors of open files, both
-    outputs to one unless ``errors`` is another."""
+    """Begin ``python -m MODULE ARGUMENTS``; what it reads, prints and logs by descriptors of open
+    files, both outputs to one unless ``errors`` is another."""
     imported = _imported()
     with open(os.devnull, "rb") as nothing:
         files = [
@@ -78,7 +82,8 @@ def flask(
             output,
             output if errors is None else errors,
         ]
-        pid = imported.ask(files, arguments=[*arguments], environ=dict(environ), cwd=str(cwd))
+        argv = [module, *arguments]
+        pid = imported.ask(files, argv=argv, environ=dict(environ), cwd=str(cwd))
     return Forked(pid, imported)
 
 
@@ -88,14 +93,15 @@ def run(
     given: str = "",
     *,
     cwd: Path = ROOT,
+    module: str = FLASK,
     timeout: float = 100,
 ) -> subprocess.CompletedProcess[str]:
-    """``flask ARGUMENTS`` to its end, as ``subprocess.run`` would."""
+    """``python -m MODULE ARGUMENTS`` to its end, as ``subprocess.run`` would."""
     with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
         stdin.write(given.encode())
         stdin.seek(0)
         files = (stdout.fileno(), stderr.fileno(), stdin.fileno())
-        begun = flask(arguments, environ, *files, cwd=cwd)
+        begun = begin(arguments, environ, *files, cwd=cwd, module=module)
         try:
             status = begun.wait(timeout)
         finally:
@@ -177,8 +183,11 @@ def _main() -> None:
     os.environ.clear()
     os.environ.update(asked["environ"])
     os.chdir(asked["cwd"])
-    sys.argv = ["flask", *asked["arguments"]]
-    cli.cli.main(prog_name="flask")
+    module, *_ = sys.argv = asked["argv"]
+    if module == FLASK:
+        cli.cli.main(prog_name=FLASK)
+    else:
+        run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

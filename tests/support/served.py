@@ -147,7 +147,7 @@ def start(
     log = installation.directory / f"serve-{port}.log"
     given: Mapping[str, str] = {"KEYTURN_ISSUER": issuer, **installation.environ, **environ}
     with log.open("ab") as output:
-        process = forked.flask(
+        process = forked.begin(
             ["serve", "--host", HOST, "--port", str(port),
              "--workers", str(workers), "--threads", str(threads)],
             process_environ(given), output.fileno(),
