@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+import pyotp
 import pytest
 
+from app.admin import proofs, second_factor
 from app.builtin import administration
 from app.records import Actor
+from keyturn.limits.values import Limit
 from keyturn.scope import ScopeSet
+from tests.admin.people import now
 from tests.support.installation import Installation, installed
+from tests.support.people import ORIGIN, signed_in
 
 EVERYTHING = tuple(administration(operator=False))
 """What the administrator of an ordinary organization holds."""
@@ -105,3 +111,25 @@ def flask(installation):
             return result.stderr
 
     return Flask()
+
+
+@pytest.fixture
+def person(house):
+    """An owner of the operator organization who has just chosen a password."""
+    return signed_in(house)
+
+
+@pytest.fixture
+def a_long_minute(monkeypatch):
+    """A test must not depend on whether the next minute begins in it."""
+    monkeypatch.setattr(proofs, "OF_ACCOUNT", (Limit(5, "day"),))
+
+
+@pytest.fixture
+def enrolled(house, person):
+    """The same with a second factor: person, the app, and the recovery codes."""
+    desk = house.desk
+    second_factor.begin(desk, person.opened.session, ORIGIN)
+    app = pyotp.TOTP(second_factor.enrolment(desk, person.opened.session).secret)
+    made = second_factor.confirm(desk, person.opened.session, app.at(now(desk)), ORIGIN)
+    return replace(person, opened=made.opened), app, made.recovery_codes

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from keyturn import AsyncVerifier, Verifier
-from tests.keyturn.support import AUDIENCE, LoopThread, Time, Waited, running_issuer
+from keyturn.client import Backoff, TokenSource
+from tests.keyturn.support import AUDIENCE, CLIENT_SECRET, LoopThread, Time, Waited, running_issuer
 
 
 @pytest.fixture
@@ -51,3 +52,35 @@ def verifier_of(request, issuer, time):
     yield make
     for verifier in made:
         verifier.close()
+
+
+@pytest.fixture
+def slept():
+    return []
+
+
+@pytest.fixture
+def source_of(issuer, time, slept):
+    made = []
+
+    def make(**changes):
+        settings = {
+            "issuer": issuer.url,
+            "client_id": "desk",
+            "client_secret": CLIENT_SECRET,
+            "backoff": Backoff(attempts=3, sleep=slept.append, chance=lambda: 0.0),
+            "monotonic": time.monotonic,
+            "chance": lambda: 1.0,
+            "environ": {},
+        }
+        made.append(TokenSource(**settings | changes))
+        return made[-1]
+
+    yield make
+    for source in made:
+        source.close()
+
+
+@pytest.fixture
+def source(source_of):
+    return source_of()

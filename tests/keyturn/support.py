@@ -28,6 +28,7 @@ from keyturn.limits.values import Usage
 V = TypeVar("V")
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://api.example.com"
+CLIENT_SECRET = "kts_live_9aBcDeFgHiJkLmNoPqRsTuVwXyZ01234_0aBcDe"
 START = datetime(2030, 1, 1, tzinfo=UTC)
 NOW = int(START.timestamp())
 

@@ -7,10 +7,10 @@ What other modules decide is not repeated here:
 | the issuer is down at the start: fail, or start degraded; readiness tells | here |
 | down later: stale keys, and no longer | `test_jwks_url`: …_for_an_hour_and_not_longer |
 | down later: stale lists, then closed or open by choice | `test_statuses`: …_no_longer_than_its_exp, …_that_cannot_be_had, opened_… |
-| down later: remembered keys | `test_bearer`: …_survives_a_short_outage_and_no_longer |
+| down later: remembered keys | `test_presented_keys`: …_survives_a_short_outage_and_no_longer |
 | slow: a deadline for all of an answer | here, below HTTP; `test_jwks_url`: a_slow_issuer_is_given_up; `test_async`: …_stops_nothing_else |
 | garbage for keys, large, compressed, redirected: good keys stay | `test_jwks_url`: a_failed_refresh_keeps_the_keys; `advisories/test_jose_keys`; below HTTP here |
-| garbage for metadata, lists, answers about keys | `test_discovery`, `test_statuses`: a_list_that_is_none, …_no_list; `test_bearer`: …_503_and_not_401; `test_fuzz`: any_answer_of_an_issuer |
+| garbage for metadata, lists, answers about keys | `test_discovery`, `test_statuses`: a_list_that_is_none, …_no_list; `test_presented_keys`: …_503_and_not_401; `test_fuzz`: any_answer_of_an_issuer |
 | keys are rotated under load: nobody is refused | here, with the real server; `test_jwks_url`: a_new_key_under_load |
 | a flood of random `kid`s | `advisories/test_jose_keys`: a_flood_of_unknown_kids_… |
 | clocks that differ, both ways | here, for tokens, lists and keys; `test_verify`: leeway_…; `test_fuzz` |
@@ -20,7 +20,7 @@ What other modules decide is not repeated here:
 | issuers mixed up | `test_issuers`; `test_discovery`, `advisories`: metadata of another issuer |
 | several audiences, several issuers | `test_issuers` |
 | addresses that metadata names | here; `test_discovery` |
-| 503 is not 401: in the library, and in every adapter | here; `test_bearer`; `test_adapters`: an_issuer_that_is_away |
+| 503 is not 401: in the library, and in every adapter | here; `test_presented_keys`; `test_adapters`: an_issuer_that_is_away |
 """  # noqa: E501 - a table
 
 import json

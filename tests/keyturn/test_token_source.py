@@ -10,45 +10,12 @@ from datetime import timedelta
 
 import pytest
 
-from keyturn.client import Backoff, TokenError, TokenRefused, TokenSource, TokenUnavailable
+from keyturn.client import TokenError, TokenRefused, TokenSource, TokenUnavailable
 from keyturn.errors import InvalidScope
-from tests.keyturn.support import FakeIssuer, Reply
+from tests.keyturn.support import CLIENT_SECRET, FakeIssuer, Reply
 from tests.support.served import eventually
 
 METADATA, OPENID, TOKEN = FakeIssuer.METADATA, FakeIssuer.OPENID, FakeIssuer.TOKEN
-SECRET = "kts_live_9aBcDeFgHiJkLmNoPqRsTuVwXyZ01234_0aBcDe"
-
-
-@pytest.fixture
-def slept():
-    return []
-
-
-@pytest.fixture
-def source_of(issuer, time, slept):
-    made = []
-
-    def make(**changes):
-        settings = {
-            "issuer": issuer.url,
-            "client_id": "desk",
-            "client_secret": SECRET,
-            "backoff": Backoff(attempts=3, sleep=slept.append, chance=lambda: 0.0),
-            "monotonic": time.monotonic,
-            "chance": lambda: 1.0,
-            "environ": {},
-        }
-        made.append(TokenSource(**settings | changes))
-        return made[-1]
-
-    yield make
-    for source in made:
-        source.close()
-
-
-@pytest.fixture
-def source(source_of):
-    return source_of()
 
 
 def json_reply(status=200, headers=None, **members):
@@ -244,7 +211,7 @@ def test_a_slow_server(issuer, source_of):
 
 
 def test_nobody_listens():
-    source = TokenSource("http://127.0.0.1:1", "desk", SECRET)
+    source = TokenSource("http://127.0.0.1:1", "desk", CLIENT_SECRET)
     with pytest.raises(TokenUnavailable, match="does not issue tokens"):
         source.token()
 
@@ -287,7 +254,7 @@ def test_refusals_have_names(issuer, source, status, error):
 
 def test_no_secret_in_what_is_said(issuer, source, caplog):
     caplog.set_level("DEBUG")
-    said = f"bad secret {SECRET}\r\n" + "x" * 5000
+    said = f"bad secret {CLIENT_SECRET}\r\n" + "x" * 5000
     issuer.instead[TOKEN] = json_reply(401, error="invalid_client", error_description=said)
     with pytest.raises(TokenRefused) as refused:
         source.token()
@@ -295,70 +262,15 @@ def test_no_secret_in_what_is_said(issuer, source, caplog):
     assert "\n" not in str(refused.value)
     shown = [repr(source), repr(refused.value), str(refused.value), refused.value.detail]
     shown += [repr(source._server), caplog.text]
-    assert not any(SECRET in one or SECRET[9:30] in one for one in shown)
+    assert not any(CLIENT_SECRET in one or CLIENT_SECRET[9:30] in one for one in shown)
     assert isinstance(pickle.loads(pickle.dumps(refused.value)), TokenError)
-
-
-# Where the server is -----------------------------------------------------------------------------
-
-
-@pytest.mark.rfc("8414", "3.1")
-def test_metadata_of_openid_connect_will_do(issuer, source):
-    document = issuer.metadata()
-    del document["jwks_uri"]
-    issuer.instead = {METADATA: Reply(404), OPENID: Reply(body=json.dumps(document).encode())}
-    assert source.token() == "token_1"
-
-
-@pytest.mark.parametrize("endpoint", ["http://evil.example/t", "file:///etc/passwd", None, 7])
-def test_metadata_does_not_send_the_secret_anywhere(issuer, source, endpoint):
-    document = issuer.metadata() | {"token_endpoint": endpoint}
-    issuer.instead[METADATA] = Reply(body=json.dumps(document).encode())
-    with pytest.raises(TokenUnavailable):
-        source.token()
-    assert issuer.token_requests == []
-
-
-def test_metadata_of_another_issuer(issuer, source):
-    document = issuer.metadata() | {"issuer": "https://evil.example"}
-    issuer.instead[METADATA] = Reply(body=json.dumps(document).encode())
-    with pytest.raises(TokenUnavailable) as failed:
-        source.token()
-    assert "another issuer" in failed.value.detail
-
-
-def test_a_token_endpoint_that_is_named(issuer, source_of):
-    assert source_of(issuer=None, token_endpoint=issuer.url + TOKEN).token() == "token_1"
-    assert issuer.hits == {TOKEN: 1}
-
-
-@pytest.mark.parametrize(
-    ("supported", "chosen", "is_basic"),
-    [
-        (None, None, True),
-        (["client_secret_basic", "client_secret_post"], None, True),
-        (["client_secret_post"], None, False),
-        (["private_key_jwt"], None, True),
-        (None, "client_secret_post", False),
-        (["client_secret_post"], "client_secret_basic", True),
-    ],
-)
-def test_how_the_secret_is_sent(issuer, source_of, supported, chosen, is_basic):
-    document = issuer.metadata()
-    if supported is not None:
-        document["token_endpoint_auth_methods_supported"] = supported
-    issuer.instead[METADATA] = Reply(body=json.dumps(document).encode())
-    source_of(auth_method=chosen).token()
-    [(authorization, form)] = issuer.token_requests
-    assert authorization.startswith("Basic ") is is_basic
-    assert form.get("client_secret") == (None if is_basic else [SECRET])
 
 
 # Settings ----------------------------------------------------------------------------------------
 
 
 def test_credentials_of_the_environment(issuer, source_of):
-    environ = {"KEYTURN_CLIENT_ID": "of_env", "KEYTURN_CLIENT_SECRET": SECRET}
+    environ = {"KEYTURN_CLIENT_ID": "of_env", "KEYTURN_CLIENT_SECRET": CLIENT_SECRET}
     source = source_of(client_id=None, client_secret=None, environ=environ)
     assert source.token() == "token_1"
     assert "of_env" in repr(source)

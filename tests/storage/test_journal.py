@@ -5,51 +5,19 @@ import os
 import resource
 import signal
 import threading
-import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.errors import Unavailable
 from app.storage.journal import Journal
 from app.storage.shipping import REJECTED, ship
+from tests.storage.journals import GRANT, LIMIT, a_line, ask, segment
 from tests.support.hammer import assert_each_has_one_event, events, hammered
 from tests.support.installation import installed
 from tests.support.served import eventually, serving, start
 from tests.support.tokens import unverified
-
-GRANT = {"grant_type": "client_credentials"}
-LIMIT = 1 << 20
-
-
-def ask(installation, client, **form):
-    return installation.http.post("/oauth/token", data=GRANT | form, auth=client)
-
-
-def a_line(number=0, **also):
-    event = {
-        "id": f"evt_{number:014x}0000000000000000",
-        "time": time.time_ns(),
-        "type": "token.issued",
-        "actor_type": "client",
-        "actor_id": "client_x",
-        "organization_id": "org_x",
-        "target_type": "token",
-        "target_id": f"jti-{number}",
-        "details": {},
-    }
-    return json.dumps(event | also).encode() + b"\n"
-
-
-@pytest.fixture
-def journal(any_installation):
-    """A journal of another, dead process in the installation's directory."""
-    made = Journal(str(any_installation.journal_dir), LIMIT)
-    yield made
-    made.close()
-
 
 # What is written ------------------------------------------------------------------------------
 
@@ -237,11 +205,6 @@ def rejected(installation):
     return path.read_bytes().splitlines() if path.exists() else []
 
 
-def segment(installation, *lines, name="0-1-0"):
-    installation.journal_dir.mkdir(exist_ok=True)
-    (installation.journal_dir / f"{name}.jsonl").write_bytes(b"".join(lines))
-
-
 def test_a_last_line_that_was_cut_off_is_set_aside(any_installation, journal):
     cut = a_line(3)[:-20]
     segment(any_installation, a_line(1), a_line(2), cut)
@@ -360,81 +323,6 @@ def test_half_a_line_is_taken_back(tmp_path, room):
     journal.append(second)
     assert path.read_bytes() == first + second
     journal.close()
-
-
-# Last use -------------------------------------------------------------------------------------
-
-
-def last_used(installation, client_id):
-    rows = installation.rows(
-        "SELECT c.last_used_at, s.last_used_at FROM clients c "
-        "JOIN client_secrets s ON s.client_id = c.client_id WHERE c.client_id = :id",
-        id=client_id,
-    )
-    times = []
-    for value in rows[0]:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if value is not None and value.tzinfo is None:
-            value = value.replace(tzinfo=UTC)
-        times.append(value)
-    return times
-
-
-def test_last_use_arrives_and_never_goes_backwards(any_installation, journal):
-    client = any_installation.client()
-    assert last_used(any_installation, client.client_id) == [None, None]
-    before = datetime.now(UTC)
-    ask(any_installation, client)
-    any_installation.services.shipper.ship_now()
-    arrived = last_used(any_installation, client.client_id)
-    assert arrived[0] == arrived[1]
-    assert before - timedelta(seconds=1) < arrived[0] < datetime.now(UTC) + timedelta(seconds=1)
-
-    # A segment of a worker that died an hour ago is found only now.
-    ((secret_id,),) = any_installation.rows(
-        "SELECT id FROM client_secrets WHERE client_id = :id", id=client.client_id
-    )
-    old = a_line(
-        5,
-        actor_id=client.client_id,
-        time=time.time_ns() - 3600 * 10**9,
-        details={"secret_id": secret_id},
-    )
-    segment(any_installation, old)
-    assert ship(journal, any_installation.desk.store) == 1
-    assert last_used(any_installation, client.client_id) == arrived
-
-
-def test_a_keys_last_use_is_noted_when_somebody_asks_about_it(any_installation):
-    api = any_installation.client(["keyturn:introspect"])
-    key = any_installation.api_key()
-    http = any_installation.http
-
-    def noted():
-        any_installation.services.shipper.ship_now()
-        ((value,),) = any_installation.rows(
-            "SELECT last_used_at FROM api_keys WHERE id = :id", id=key.id
-        )
-        return value
-
-    assert noted() is None
-    http.post("/oauth/introspect", data={"token": key.key + "x"}, auth=api)
-    assert noted() is None
-    http.post("/oauth/introspect", data={"token": key.key}, auth=api)
-    assert noted() is not None
-
-
-def test_only_the_secret_that_was_used_was_used(any_installation):
-    client = any_installation.client()
-    second = any_installation.secret(client.client_id)
-    ask(any_installation, client._replace(client_secret=second.client_secret))
-    any_installation.services.shipper.ship_now()
-    used = any_installation.rows(
-        "SELECT id FROM client_secrets WHERE client_id = :id AND last_used_at IS NOT NULL",
-        id=client.client_id,
-    )
-    assert [row.id for row in used] == [second.id]
 
 
 def test_pid_and_time_name_a_segment_once(tmp_path):
