@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from app.admin import fields
 from app.admin.desk import Desk
 from app.admin.pages import (
     DEFAULT_LIMIT,
+    LOOKED_AT,
     Page,
     every_row,
+    going_on,
     page_of,
     read_cursor,
     read_limit,
-    write_cursor,
 )
 from app.admin.rights import reach, require, require_operator
 from app.builtin import AUDIT_READ, ORGANIZATIONS_READ
@@ -25,8 +25,6 @@ from app.storage.audit import EventFilter
 __all__ = ["EventFilter", "every", "list_page"]
 
 EVERY_EVENT = EventFilter()
-LOOKED_AT = 50_000
-"""Events, at most, for a page: some 50 ms."""
 
 
 def list_page(
@@ -56,10 +54,7 @@ def list_page(
         found = audit.page(
             session, organization, wanted, before=before, limit=limit + 1, least=least or ""
         )
-    page = page_of(found, limit, lambda event: event.id, lambda event: event)
-    if page.next_cursor is None and least is not None:
-        return replace(page, next_cursor=write_cursor(least))
-    return page
+    return going_on(page_of(found, limit, lambda event: event.id, lambda event: event), least)
 
 
 def _is_search(wanted: EventFilter, everywhere: bool) -> bool:

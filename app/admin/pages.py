@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from app.errors import Invalid
@@ -13,6 +13,8 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 AT_ONCE = 500
 """Rows that are read at once when all are wanted."""
+LOOKED_AT = 50_000
+"""Rows, at most, for a page of what no index finds: some 50 ms."""
 _LONGEST_CURSOR = 1024
 
 T = TypeVar("T")
@@ -62,6 +64,14 @@ def page_of(
     shown = rows[:limit]
     more = len(rows) > limit
     return Page(tuple(view(row) for row in shown), write_cursor(key(shown[-1])) if more else None)
+
+
+def going_on(page: Page[T], least: str | None) -> Page[T]:
+    """The page of a search that looked no further than to ``least``: it may be short, or empty, and
+    still says where to go on."""
+    if page.next_cursor is None and least is not None:
+        return replace(page, next_cursor=write_cursor(least))
+    return page
 
 
 def every_row(

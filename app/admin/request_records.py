@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from app.admin import fields
 from app.admin.desk import Desk
-from app.admin.pages import DEFAULT_LIMIT, Page, every_row, page_of, read_cursor, read_limit
+from app.admin.pages import (
+    DEFAULT_LIMIT,
+    LOOKED_AT,
+    Page,
+    every_row,
+    going_on,
+    page_of,
+    read_cursor,
+    read_limit,
+)
 from app.admin.rights import reach, require
 from app.builtin import USAGE_READ
 from app.records import OUTCOMES, Actor, RequestRecord
@@ -28,13 +37,23 @@ def list_page(
     cursor: str | None = None,
     organization_id: str | None = None,
 ) -> Page[RequestRecord]:
-    """Single requests, the youngest first. Raises Forbidden, Invalid, NotFound."""
+    """Single requests, the youngest first. Raises Forbidden, Invalid, NotFound.
+
+    A filter that no index serves looks at ``LOOKED_AT`` requests a page, as that of the activity.
+    """
     organization_id = _organization(desk, actor, organization_id)
     limit, before = read_limit(limit), read_cursor(cursor)
     _check(wanted)
     with desk.store.reading() as session:
-        found = stored.page(session, organization_id, wanted, before=before, limit=limit + 1)
-    return page_of(found, limit, lambda record: record.id, lambda record: record)
+        least = None
+        if stored.is_search(wanted):
+            least = stored.horizon(
+                session, organization_id, wanted, before=before, requests=LOOKED_AT
+            )
+        found = stored.page(
+            session, organization_id, wanted, before=before, limit=limit + 1, least=least
+        )
+    return going_on(page_of(found, limit, lambda record: record.id, lambda record: record), least)
 
 
 def every(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, func, insert, select
+from sqlalchemy import ColumnElement, Select, Table, delete, func, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -43,12 +43,20 @@ EQUAL = (
     "credential_id", "method", "route", "status", "ip", "request_id", "outcome", "reason"
 )  # fmt: skip
 """Fields that must be just as they are named."""
+BY_INDEX = ("credential_id", "request_id")
+"""Those that single requests are found by, however many others there are."""
 
 
 def add(connection: Connection, records: Sequence[RequestRecord]) -> None:
     """Write them down."""
     if records:
         connection.execute(insert(RECORDS), [asdict(one) for one in records])
+
+
+def is_search(wanted: RequestFilter) -> bool:
+    """Whether no index finds what fits."""
+    named = {name for name in EQUAL if getattr(wanted, name) is not None}
+    return bool(named) and not named & set(BY_INDEX)
 
 
 def page(
@@ -58,8 +66,45 @@ def page(
     *,
     before: str | None,
     limit: int,
+    least: str | None = None,
 ) -> list[RequestRecord]:
-    """The next requests, the youngest first."""
+    """The next requests, the youngest first, down to the id ``least``."""
+    row = RequestRecordRow
+    statement = _newest_first(session, select(row), organization_id, wanted, before)
+    if least is not None:
+        statement = statement.where(row.id >= least)
+    for name in EQUAL:
+        if (value := getattr(wanted, name)) is not None:
+            statement = statement.where(getattr(row, name) == value)
+    return [
+        RequestRecord(**{name: getattr(one, name) for name in RequestRecord.__dataclass_fields__})
+        for one in session.scalars(statement.limit(limit))
+    ]
+
+
+def horizon(
+    session: Session,
+    organization_id: str,
+    wanted: RequestFilter,
+    *,
+    before: str | None,
+    requests: int,
+) -> str | None:
+    """The id so many requests further down, whether they fit or not; None: there are fewer."""
+    ids = select(RequestRecordRow.id)
+    statement = _newest_first(session, ids, organization_id, wanted, before)
+    found: str | None = session.scalar(statement.offset(requests).limit(1))
+    return found
+
+
+def _newest_first(
+    session: Session,
+    statement: Select[Any],
+    organization_id: str,
+    wanted: RequestFilter,
+    before: str | None,
+) -> Select[Any]:
+    """Whose, and of what time. Ids say the time, so no period is searched through."""
     row = RequestRecordRow
     whose: ColumnElement[Any] = row.organization_id.expression
     order: ColumnElement[Any] = row.id.expression
@@ -67,22 +112,14 @@ def page(
         whose = looked_at_last(session, row.organization_id)
     elif wanted.request_id is not None:
         order = looked_at_last(session, row.id)
-    statement = select(row).where(whose == organization_id)
-    for name in EQUAL:
-        if (value := getattr(wanted, name)) is not None:
-            statement = statement.where(getattr(row, name) == value)
-    # Ids say the time: both indices end with them, so no period is searched through.
+    statement = statement.where(whose == organization_id).order_by(order.desc())
     if wanted.since is not None:
         statement = statement.where(row.id >= record_ids_from(wanted.since))
     if wanted.until is not None:
         statement = statement.where(row.id < record_ids_from(wanted.until))
     if before is not None:
         statement = statement.where(row.id < before)
-    found = session.scalars(statement.order_by(order.desc()).limit(limit))
-    return [
-        RequestRecord(**{name: getattr(one, name) for name in RequestRecord.__dataclass_fields__})
-        for one in found
-    ]
+    return statement
 
 
 def forget(store: Store, before: datetime) -> None:

@@ -98,6 +98,19 @@ def test_every_filter(owner, key, report):
     assert log_of(owner.admin, since=then, until=then) == []
 
 
+def test_a_rare_request_is_looked_for_page_by_page(owner, key, report, monkeypatch):
+    """What no index finds is not looked for through a million requests at once."""
+    rare = request(key, route="/rare", request_id="r-rare", at=ago(minutes=2))
+    report(rare, *(request(key, request_id=f"r-{n}") for n in range(12)))
+    monkeypatch.setattr("app.admin.request_records.LOOKED_AT", 5)
+    first = owner.admin.get(PATH, params={"route": "/rare"}).json()
+    assert (first["data"], first["next_cursor"] is None) == ([], False)
+    [found] = log_of(owner.admin, route="/rare")
+    assert found["request_id"] == "r-rare"
+    by_index = owner.admin.get(PATH, params={"route": "/rare", "request_id": "r-rare"}).json()
+    assert (len(by_index["data"]), by_index["next_cursor"]) == (1, None)
+
+
 @pytest.mark.row("S2-43")
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_all_of_it_as_a_file(owner, key, report, monkeypatch, form):

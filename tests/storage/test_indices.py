@@ -65,12 +65,19 @@ SEARCHES = {
     "/v1/usage?credential_id=nothing": [],
     "/v1/usage/networks?credential_id=nothing": [],
     "/v1/usage/scopes?credential_id=nothing": [],
+    "/requests?credential_id=nothing": [f"{RECORDS}_credential_id_id"],
+    "/requests?request_id=nothing": [f"{RECORDS}_organization_id_request_id"],
+    "/requests?since=2100-01-01": [],
+    "/requests?until=2000-01-01": [],
     "/v1/usage/requests?credential_id=nothing": [f"{RECORDS}_credential_id_id"],
     "/v1/usage/requests?request_id=nothing": [f"{RECORDS}_organization_id_request_id"],
 }
 """And indexes by which its statements find what they look for, by how their names begin."""
-BOUNDED = {"/activity?type", "/activity?outcome", "/activity?ip"}
-"""Not found by index: so many events are looked at and no more (``activity.LOOKED_AT``)."""
+BOUNDED = {
+    *(f"/activity?{name}" for name in ("type", "outcome", "ip")),
+    *(f"/requests?{name}" for name in ("method", "route", "status", "outcome", "reason", "ip")),
+}
+"""Not found by index: so many are looked at and no more (``pages.LOOKED_AT``)."""
 
 NEW = {"environments": ["live"], "key_template": {}, "profile": organizations.PROFILES[0]}
 

@@ -57,7 +57,9 @@ class Request(Answer):
 
 
 class RequestPage(PageOf[Request]):
-    """Single requests, the youngest first."""
+    """Single requests, the youngest first. Where filters other than `credential_id` or `request_id`
+    fit few, a page may be short or empty and still have a `next_cursor`: go on until it is null.
+    """
 
 
 @blueprint.get("", security=needs(USAGE_READ), responses=gives(200, RequestPage, OBJECT))
