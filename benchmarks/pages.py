@@ -17,12 +17,14 @@ from pathlib import Path
 from statistics import median
 
 import httpx
+from sqlalchemy import select, update
 
-from app.admin import account, sign_in, users
+from app.admin import account, organizations, scopes, sign_in, users
 from app.admin.operator import command_line
 from app.apikeys import seeding
 from app.apikeys.seeding import Amounts
 from app.records import Origin
+from app.storage.models import ApiKeyRow, ClientSecretRow
 from app.web.dashboard import cookies
 from app.web.dashboard.cookies import PATH
 from app.wiring import Services
@@ -35,15 +37,29 @@ SEARCHES = (
     "/activity?reason=nothing",
     "/activity?ip=203.0.113.1&until=2100-01-01",
     "/activity?actor_id=nobody",
+    "/activity?request_id=nothing",
     "/clients?search=data+warehouse",
     "/clients?search=nothing",
     "/api-keys?search=b",
     "/api-keys?search=nothing",
     "/api-keys?status=rotated",
+    "/api-keys?created_by=nobody",
+    "/api-keys?environment=nothing",
+    "/api-keys?kind=publishable",
     "/api-keys?inactive_days=30",
+    "/organizations?search=bench",
+    "/organizations?search=nothing",
+    "/organizations?status=suspended",
+    "/scopes/show?name=bookings:read",
+    "/scopes/show?name=nobody:holds",
+    "/people/{leaver}/credentials",
     "/refusals?request_id=req_nothing",
 )
 """Those that find nothing look furthest."""
+ORGANIZATIONS = 10_000
+"""Beside the one with all the credentials."""
+HELD = 1_000
+"""Keys, and secrets, that the leaver has made."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(system(), interpreter(), sep="\n")
     with filled(given) as pages:
         lines = [
-            [path, *measured(pages, path, given.rounds)] for path in (*pages.linked, *SEARCHES)
+            [path, *measured(pages, path, given.rounds)]
+            for path in (*pages.linked, *pages.searches)
         ]
     amounts = f"{given.clients:,} clients, {given.keys:,} keys, {given.events:,} events"
     print(f"\nThe dashboard with {amounts} in {given.kind}: ms of server time")
@@ -75,8 +92,9 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 class Pages:
     """A browser of an owner, and the paths that its navigation leads to."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, leaver: str) -> None:
         self.http = http
+        self.searches = [path.format(leaver=leaver) for path in SEARCHES]
         overview = http.get("/").text
         links = dict.fromkeys(re.findall(rf'href="{PATH}(/[^"?#]*)"', overview))
         self.linked = [path for path in links if not path.startswith("/static")]
@@ -91,9 +109,28 @@ def filled(given: argparse.Namespace) -> Iterator[Pages]:
         found = installation.services
         amounts = Amounts(clients=given.clients, keys=given.keys, events=given.events)
         seeding.seed(found.desk, command_line(found.desk), amounts, even_if_in_use=True)
+        leaver = _also(found)
         with _signed_in(found, installation) as http:
-            yield Pages(http)
+            yield Pages(http, leaver)
         installation.close()
+
+
+def _also(found: Services) -> str:
+    """What no seed makes: organizations, a scope that nobody holds, and somebody who has made
+    credentials, whose id it answers."""
+    actor = command_line(found.desk)
+    scopes.add(found.desk, actor, scopes.NewScope(name="nobody:holds"))
+    new = users.NewUser(email="leaver@example.com", role="admin", name="Leaver")
+    leaver = users.create(found.desk, actor, new).user.id
+    with found.desk.store.transaction(actor) as work:
+        for n in range(ORGANIZATIONS):
+            organizations.new_row(work, f"Bench {n}", environments=["live"], key_template={},
+                                  profile=organizations.PROFILES[0])  # fmt: skip
+        for row in (ApiKeyRow, ClientSecretRow):
+            some = select(row.id).order_by(row.id).limit(HELD)
+            made = update(row).where(row.id.in_(some)).values(created_by=leaver)
+            work.session.execute(made, execution_options={"synchronize_session": False})
+    return leaver
 
 
 @contextmanager
