@@ -124,6 +124,9 @@ def test_organizations_plans_and_what_they_hold(flask):
     flask.ok("plan", "update", "Growth", "--no-cap")
     flask.ok(*more)
     assert "Still named by" in flask.refused("scope", "remove", "tours:read", "--org", made["id"])
+    for found in (("--plan", "Growth"), ("--search", "acme")):
+        assert [one["id"] for one in flask.json("org", "list", *found)["data"]] == [made["id"]]
+    assert flask.json("org", "list", "--search", "cme")["data"] == []
     assert flask.json("org", "update", "Acme Ltd", "--status", "suspended")["status"] == "suspended"
     assert flask.json("org", "update", made["id"], "--no-plan")["plan_id"] is None
     flask.ok("plan", "delete", "Growth")

@@ -133,6 +133,7 @@ def test_malformed_pages(filled, operator, name, query):
         ("/v1/scopes?builtin=false", 200),
         ("/v1/scopes?builtin=0", 400),
         ("/v1/organizations?status=suspended", 200),
+        ("/v1/organizations?search=a&plan_id=plan_nowhere", 200),
         ("/v1/organizations?status=x", 400),
         ("/v1/activity?type=client.*&since=2020-01-01T00:00:00Z&until=2090-01-01T00:00:00Z", 200),
         ("/v1/activity?type=%25&actor_id=%25&target_id=_&request_id=req_1", 200),
