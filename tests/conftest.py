@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
     """The long ones begin first: what a worker has left in the end, others can take from it."""
 
     def turn(item):
-        room = item.nodeid.split("/")[1]
+        room = item.path.parent.name
         return LONG.index(room) if room in LONG else len(LONG)
 
     items.sort(key=turn)
