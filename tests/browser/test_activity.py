@@ -31,7 +31,7 @@ def test_from_a_refusal_to_its_reason(signed_in_page, installation, server, pict
     page.get_by_role("link", name=answer.headers["X-Request-Id"]).click()
     page.wait_for_url("**/refusals?*")
     page.get_by_text("secret_mismatch").wait_for()
-    assert page.get_by_text("Make a new secret if it is lost").is_visible()
+    assert page.get_by_text("Make a new one if it is lost").is_visible()
     picture(page, "refusal")
 
 
