@@ -6,6 +6,7 @@ import pytest
 
 from app.admin import organizations
 from tests.support.pages import form_of
+from tests.support.people import PASSWORD
 
 NASTY = "<script>alert(1)</script>"
 ESCAPED = "&lt;script&gt;alert(1)"
@@ -77,6 +78,32 @@ def test_an_organization_is_made_suspended_and_resumed(site, installation):
     assert "Harbour Tours" not in ada.get("/organizations", status="active").text
     ada.send(f"{path}/resume")
     assert status() == 200
+
+
+def test_suspending_asks_first_and_for_the_password_and_resuming_only_asks(site, installation):
+    ada, tenant = site(), installation.organization()
+    with installation.desk.store.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE sessions SET confirmed_at = NULL WHERE user_id = ?", (ada.user.id,)
+        )
+    path = f"/organizations/{tenant}/suspend"
+    form = ada.form(path)
+    assert shown(installation, tenant).status == "active"
+    for typed in ({}, {"confirm_password": ""}, {"confirm_password": "not it"}):
+        asked = ada.post(path, {**form, **typed})
+        assert (asked.status_code, "Confirm that it is you" in asked.text) == (403, True)
+        assert shown(installation, tenant).status == "active"
+    done = ada.post(path, {**form_of(asked), "confirm_password": PASSWORD})
+    assert (done.status_code, shown(installation, tenant).status) == (303, "suspended")
+    assert ada.post(path, form).status_code == 303  # again: it is suspended, and stays so
+    events = installation.rows(
+        "SELECT count(*) FROM audit_events WHERE type LIKE 'organization.%'"
+        f" AND target_id = '{tenant}' AND type != 'organization.created'"
+    )
+    assert events == [(1,)]
+    somebody = site()
+    assert somebody.send(f"/organizations/{tenant}/resume").status_code == 303
+    assert shown(installation, tenant).status == "active"
 
 
 def test_the_operator_is_not_suspended(site, installation):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect
-from flask_wtf import FlaskForm
+from flask import Blueprint
 from wtforms import RadioField, SelectField, StringField
 
 from app.admin import client_secrets
@@ -13,7 +12,7 @@ from app.builtin import CLIENTS_WRITE
 from app.records import Actor
 from app.web.dashboard import clients, shell
 from app.web.dashboard.fields import choices
-from app.web.dashboard.shell import OnceForm, page
+from app.web.dashboard.shell import OnceForm, Question, page
 from app.web.dashboard.signed_in import (
     actor,
     confirmed,
@@ -73,19 +72,18 @@ def new(client_id: str) -> Any:
 @needs(CLIENTS_WRITE)
 @confirmed
 def end(client_id: str, secret_id: str) -> Any:
-    form = FlaskForm()
-    if form.validate_on_submit():
-        client_secrets.remove(
+    back = clients.url_of(client_id)
+    return shell.confirm(
+        lambda: client_secrets.remove(
             desk(), actor(), client_id, secret_id, organization_id=organization_id()
-        )
-        flash("The secret has ended.")
-        return redirect(clients.url_of(client_id), 303)
-    name = clients.client(client_id).name
-    return shell.confirmation(
-        form,
-        "End this secret?",
-        f"Whoever still uses it for {name} gets no more tokens, and the tokens that were obtained "
-        "with it are refused. This cannot be undone.",
-        "End the secret",
-        back=clients.url_of(client_id),
+        ),
+        lambda: Question(
+            "End this secret?",
+            f"Whoever still uses it for {clients.client(client_id).name} gets no more tokens, and "
+            "the tokens that were obtained with it are refused. This cannot be undone.",
+            "End the secret",
+            back,
+        ),
+        done="The secret has ended.",
+        leads_to=back,
     )

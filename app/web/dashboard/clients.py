@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Optional
@@ -24,7 +23,7 @@ from app.web.dashboard import shell
 from app.web.dashboard.examples import token_requests
 from app.web.dashboard.fields import Checkboxes, choices
 from app.web.dashboard.grants import GrantForm
-from app.web.dashboard.shell import page, query
+from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import (
     actor,
     confirmed,
@@ -209,19 +208,17 @@ def change_status(client_id: str) -> Response:
 @needs(CLIENTS_WRITE)
 @confirmed
 def delete(client_id: str) -> Any:
-    form = FlaskForm()
-    if form.validate_on_submit():
-        clients.delete(desk(), actor(), client_id, organization_id=organization_id())
-        flash("The client was deleted.")
-        return redirect(url_for(".index"), 303)
-    name = client(client_id).name
-    return shell.confirmation(
-        form,
-        f"Delete {name}?",
-        "It gets no more tokens, and what it has got is refused. Its activity stays in the log. "
-        "This cannot be undone.",
-        "Delete the client",
-        back=url_of(client_id),
+    return shell.confirm(
+        lambda: clients.delete(desk(), actor(), client_id, organization_id=organization_id()),
+        lambda: Question(
+            f"Delete {client(client_id).name}?",
+            "It gets no more tokens, and what it has got is refused. Its activity stays in the "
+            "log. This cannot be undone.",
+            "Delete the client",
+            url_of(client_id),
+        ),
+        done="The client was deleted.",
+        leads_to=url_for(".index"),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, g, redirect, url_for
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import RadioField, SelectField, StringField
 from wtforms.validators import InputRequired
@@ -19,7 +18,7 @@ from app.web.dashboard import shell
 from app.web.dashboard.fields import Lines
 from app.web.dashboard.organization import edited, policy_edited, shown
 from app.web.dashboard.organization_forms import plan_choices
-from app.web.dashboard.shell import OnceForm, page, query
+from app.web.dashboard.shell import OnceForm, Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, session
 
 blueprint = Blueprint("organizations", __name__, url_prefix="/organizations")
@@ -143,19 +142,14 @@ def resume(organization_id: str) -> Any:
 
 def _status(organization_id: str, status: str, verb: str, says: str) -> Any:
     require_operator(actor(), ORGANIZATIONS_WRITE)
-    found = organizations.show(desk(), actor(), organization_id)
-    form = FlaskForm()
-
-    def change() -> organizations.OrganizationView:
-        changes = organizations.OrganizationChanges(status=status)
-        return organizations.update(desk(), actor(), organization_id, changes)
-
-    if shell.attempt(form, change) is not None:
-        flash(f"{found.name} is {status}.")
-        return redirect(url_of(organization_id), 303)
-    back = url_of(organization_id)
-    danger = status == SUSPENDED
-    return shell.confirmation(form, f"{verb} {found.name}?", says, verb, back, danger=danger)
+    found, back = organizations.show(desk(), actor(), organization_id), url_of(organization_id)
+    changes = organizations.OrganizationChanges(status=status)
+    return shell.confirm(
+        lambda: organizations.update(desk(), actor(), organization_id, changes),
+        lambda: Question(f"{verb} {found.name}?", says, verb, back, danger=status == SUSPENDED),
+        done=f"{found.name} is {status}.",
+        leads_to=back,
+    )
 
 
 def url_of(organization_id: str) -> str:

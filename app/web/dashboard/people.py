@@ -14,14 +14,14 @@ from app.admin import organizations, users
 from app.admin.fields import MAX_EMAIL, MAX_NAME
 from app.admin.organizations import OrganizationChanges
 from app.admin.roles import ABOUT, ROLES
-from app.admin.users import NewUser, SignIn, UserChanges
+from app.admin.users import NewUser, SignIn, UserChanges, UserView
 from app.apikeys import leavers
 from app.apikeys.endings import REASONS
 from app.builtin import CLIENTS_READ, KEYS_READ, USERS_WRITE
 from app.records import ACTIVE, DISABLED
 from app.web.dashboard import shell
 from app.web.dashboard.fields import choices
-from app.web.dashboard.shell import OnceForm, attempt, make, page
+from app.web.dashboard.shell import OnceForm, Question, attempt, make, page
 from app.web.dashboard.signed_in import (
     actor,
     confirmed,
@@ -106,7 +106,7 @@ def new() -> Any:
 
 @blueprint.get("/people/<user_id>")
 def person(user_id: str) -> Any:
-    found = users.show(desk(), actor(), user_id, organization_id=organization_id())
+    found = _shown(user_id)
     return page(
         "people_person",
         RoleForm(role=found.role),
@@ -122,21 +122,12 @@ def person(user_id: str) -> Any:
 @confirmed
 def role(user_id: str) -> Any:
     form = RoleForm()
-    changes = UserChanges(role=form.role.data or "")
-    if (
-        attempt(
-            form,
-            lambda: users.update(
-                desk(), actor(), user_id, changes, organization_id=organization_id()
-            ),
-        )
-        is None
-    ):
-        return page(
-            "people_role",
-            form,
-            person=users.show(desk(), actor(), user_id, organization_id=organization_id()),
-        )
+
+    def change() -> UserView:
+        return _changed(user_id, role=form.role.data or "")
+
+    if attempt(form, change) is None:
+        return page("people_role", form, person=_shown(user_id))
     flash("The role was changed. They sign in anew.")
     return redirect(_person(user_id), 303)
 
@@ -145,9 +136,7 @@ def role(user_id: str) -> Any:
 @needs(USERS_WRITE)
 @confirmed
 def disable(user_id: str) -> Response:
-    users.update(
-        desk(), actor(), user_id, UserChanges(status=DISABLED), organization_id=organization_id()
-    )
+    _changed(user_id, status=DISABLED)
     flash("They are signed out, and kept out until you enable them.")
     return redirect(_person(user_id), 303)
 
@@ -156,9 +145,7 @@ def disable(user_id: str) -> Response:
 @needs(USERS_WRITE)
 @confirmed
 def enable(user_id: str) -> Response:
-    users.update(
-        desk(), actor(), user_id, UserChanges(status=ACTIVE), organization_id=organization_id()
-    )
+    _changed(user_id, status=ACTIVE)
     flash("They can sign in again.")
     return redirect(_person(user_id), 303)
 
@@ -190,19 +177,17 @@ def reset(user_id: str) -> Any:
 @confirmed
 def remove(user_id: str) -> Any:
     """What they made stays, until it is ended on the page that this leads to."""
-    form = FlaskForm()
-    if form.validate_on_submit():
-        users.remove(desk(), actor(), user_id, organization_id=organization_id())
-        flash("They were removed. This is what they have had in their hands.")
-        return redirect(url_for(".credentials", user_id=user_id), 303)
-    name = users.show(desk(), actor(), user_id, organization_id=organization_id()).name
-    return shell.confirmation(
-        form,
-        f"Remove {name}?",
-        "They are signed out and gone for good. What they did stays in the activity log; what they "
-        "made is shown next, to be ended.",
-        "Remove",
-        back=_person(user_id),
+    return shell.confirm(
+        lambda: users.remove(desk(), actor(), user_id, organization_id=organization_id()),
+        lambda: Question(
+            f"Remove {_shown(user_id).name}?",
+            "They are signed out and gone for good. What they did stays in the activity log; what "
+            "they made is shown next, to be ended.",
+            "Remove",
+            _person(user_id),
+        ),
+        done="They were removed. This is what they have had in their hands.",
+        leads_to=url_for(".credentials", user_id=user_id),
     )
 
 
@@ -237,6 +222,15 @@ def second_factor() -> Response:
     organizations.update(desk(), actor(), organization_id(), changes)
     flash("Everybody needs a second factor now." if wanted else "A second factor is up to each.")
     return redirect(url_for(".index"), 303)
+
+
+def _shown(user_id: str) -> UserView:
+    return users.show(desk(), actor(), user_id, organization_id=organization_id())
+
+
+def _changed(user_id: str, **changes: str) -> UserView:
+    changed = UserChanges(**changes)
+    return users.update(desk(), actor(), user_id, changed, organization_id=organization_id())
 
 
 def _link(made: SignIn, title: str) -> Any:

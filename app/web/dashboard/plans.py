@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, url_for
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, StringField
 from wtforms.validators import InputRequired, Optional
 
@@ -16,7 +15,7 @@ from app.builtin import ORGANIZATIONS_WRITE
 from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.fields import RateLimitLines
-from app.web.dashboard.shell import OnceForm, page, query
+from app.web.dashboard.shell import OnceForm, Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk
 
 blueprint = Blueprint("plans", __name__, url_prefix="/plans")
@@ -91,21 +90,16 @@ def edit(plan_id: str) -> Any:
 @confirmed
 def delete(plan_id: str) -> Any:
     require_operator(actor(), ORGANIZATIONS_WRITE)
-    form = FlaskForm()
-
-    def remove() -> bool:
-        plans.delete(desk(), actor(), plan_id)
-        return True
-
-    if shell.attempt(form, remove):
-        flash("The plan is gone.")
-        return redirect(url_for(".index"), 303)
-    return shell.confirmation(
-        form,
-        f"Delete {plans.show(desk(), actor(), plan_id).name}?",
-        "Nobody can be put on it any more.",
-        "Delete the plan",
-        back=url_of(plan_id),
+    return shell.confirm(
+        lambda: plans.delete(desk(), actor(), plan_id),
+        lambda: Question(
+            f"Delete {plans.show(desk(), actor(), plan_id).name}?",
+            "Nobody can be put on it any more.",
+            "Delete the plan",
+            url_of(plan_id),
+        ),
+        done="The plan is gone.",
+        leads_to=url_for(".index"),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
-from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired
 
@@ -16,7 +15,7 @@ from app.builtin import SCOPES_WRITE
 from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.grants import ScopesForm
-from app.web.dashboard.shell import page, query
+from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
 
 blueprint = Blueprint("presets", __name__, url_prefix="/presets")
@@ -99,18 +98,17 @@ def edit() -> Any:
 @confirmed
 def delete() -> Any:
     require(actor(), SCOPES_WRITE)
-    form = FlaskForm()
     name = request.args.get("name", "")
-    if form.validate_on_submit():
-        presets.delete(desk(), actor(), name, organization_id=organization_id())
-        flash(f"{name} is gone.")
-        return redirect(url_for(".index"), 303)
-    return shell.confirmation(
-        form,
-        f"Delete {_asked_for().name}?",
-        "It cannot be granted any more. Who has it keeps what it held.",
-        "Delete the preset",
-        back=url_of(name),
+    return shell.confirm(
+        lambda: presets.delete(desk(), actor(), name, organization_id=organization_id()),
+        lambda: Question(
+            f"Delete {_asked_for().name}?",
+            "It cannot be granted any more. Who has it keeps what it held.",
+            "Delete the preset",
+            url_of(name),
+        ),
+        done=f"{name} is gone.",
+        leads_to=url_for(".index"),
     )
 
 

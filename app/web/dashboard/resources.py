@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, url_for
-from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired
 
@@ -18,7 +17,7 @@ from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.fields import Checkboxes, choices
 from app.web.dashboard.grants import ScopesForm
-from app.web.dashboard.shell import page, query
+from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id
 
 blueprint = Blueprint("resources", __name__, url_prefix="/resources")
@@ -117,21 +116,16 @@ def edit(resource_id: str) -> Any:
 @confirmed
 def delete(resource_id: str) -> Any:
     require(actor(), SCOPES_WRITE)
-    form = FlaskForm()
-
-    def remove() -> bool:
-        resources.delete(desk(), actor(), resource_id, organization_id=organization_id())
-        return True
-
-    if shell.attempt(form, remove):
-        flash("The resource is gone.")
-        return redirect(url_for(".index"), 303)
-    return shell.confirmation(
-        form,
-        f"Delete {_resource(resource_id).name}?",
-        "No token is issued for it any more; those that there are live on until they expire.",
-        "Delete the resource",
-        back=url_of(resource_id),
+    return shell.confirm(
+        lambda: resources.delete(desk(), actor(), resource_id, organization_id=organization_id()),
+        lambda: Question(
+            f"Delete {_resource(resource_id).name}?",
+            "No token is issued for it any more; those that there are live on until they expire.",
+            "Delete the resource",
+            url_of(resource_id),
+        ),
+        done="The resource is gone.",
+        leads_to=url_for(".index"),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
@@ -17,7 +16,7 @@ from app.records import Actor
 from app.web.dashboard import shell
 from app.web.dashboard.fields import Checkboxes
 from app.web.dashboard.grants import is_builtin
-from app.web.dashboard.shell import OnceForm, page, query
+from app.web.dashboard.shell import OnceForm, Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id
 from keyturn.scope import MAX_TOKEN_LENGTH
 
@@ -135,22 +134,17 @@ def edit() -> Any:
 @confirmed
 def remove() -> Any:
     require(actor(), SCOPES_WRITE)
-    form = FlaskForm()
     name = request.args.get("name", "")
-
-    def take_back() -> bool:
-        scopes.remove(desk(), actor(), name, organization_id=organization_id())
-        return True
-
-    if shell.attempt(form, take_back):
-        flash(f"{name} is gone.")
-        return redirect(url_for(".index"), 303)
-    return shell.confirmation(
-        form,
-        f"Remove {_asked_for().name}?",
-        "Nobody can be granted it any more. Wildcards that cover it stay, and cover less.",
-        "Remove the scope",
-        back=url_of(name),
+    return shell.confirm(
+        lambda: scopes.remove(desk(), actor(), name, organization_id=organization_id()),
+        lambda: Question(
+            f"Remove {_asked_for().name}?",
+            "Nobody can be granted it any more. Wildcards that cover it stay, and cover less.",
+            "Remove the scope",
+            url_of(name),
+        ),
+        done=f"{name} is gone.",
+        leads_to=url_for(".index"),
     )
 
 

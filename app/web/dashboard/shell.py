@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from secrets import token_urlsafe
 from typing import Any, TypeVar
 
@@ -29,6 +29,17 @@ class OnceForm(FlaskForm):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before something is done that many would not want by mistake."""
+
+    title: str
+    says: str
+    submit: str
+    back: str
+    danger: bool = True
+
+
 def page(template: str, form: FlaskForm | None = None, **values: Any) -> tuple[str, int]:
     """A page; with a form that was refused, the status says so."""
     status = g.get("refused_as", 400) if form is not None and form.errors else 200
@@ -46,13 +57,6 @@ def query(name: str) -> str | None:
     return request.args.get(name, "").strip() or None
 
 
-def confirmation(
-    form: FlaskForm, title: str, says: str, submit: str, back: str, *, danger: bool = True
-) -> tuple[str, int]:
-    """A page that asks before something is done: without a script, and without a surprise."""
-    return page("confirm", form, title=title, says=says, submit=submit, back=back, danger=danger)
-
-
 def attempt(form: FlaskForm, act: Callable[[], T]) -> T | None:
     """What a use case answers to a form; None: it was not sent, or what is wrong stands in it."""
     if not form.validate_on_submit():
@@ -62,6 +66,23 @@ def attempt(form: FlaskForm, act: Callable[[], T]) -> T | None:
     except AdminError as error:
         put(form, error)
         return None
+
+
+def confirm(
+    act: Callable[[], object], ask: Callable[[], Question], done: str, leads_to: str
+) -> Any:
+    """A page that asks before something is done: without a script, and without a surprise. It is
+    not asked about any more what is done already."""
+    form = FlaskForm()
+
+    def acted() -> bool:
+        act()
+        return True
+
+    if attempt(form, acted):
+        flash(done)
+        return redirect(leads_to, 303)
+    return page("confirm", form, asks=ask())
 
 
 def make(form: OnceForm, act: Callable[[Actor], T], leads_to: Callable[[str], str]) -> T | None:

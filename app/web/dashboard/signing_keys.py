@@ -18,7 +18,7 @@ from app.crypto.signing import ALGORITHMS
 from app.errors import NotFound
 from app.storage.signing_keys import PREVIOUS, RETIRED
 from app.web.dashboard.fields import choices
-from app.web.dashboard.shell import attempt, page
+from app.web.dashboard.shell import Question, attempt, confirm, page
 from app.web.dashboard.signed_in import (
     actor,
     confirmed,
@@ -42,10 +42,6 @@ class RotationForm(FlaskForm):
         "Rotate although verifiers may not know the next key yet",
         description="They may refuse new tokens for up to five minutes. For a key that has leaked.",
     )
-
-
-class RetirementForm(FlaskForm):
-    """Refuse what a previous key has signed."""
 
 
 @blueprint.get("")
@@ -81,14 +77,21 @@ def rotate() -> Any:
 @blueprint.route("/<kid>/retire", methods=("GET", "POST"))
 @confirmed
 def retire(kid: str) -> Any:
-    known = {key.kid: key for key in signing_keys.list_all(desk(), actor())}
-    if kid not in known:
+    if kid not in {key.kid for key in signing_keys.list_all(desk(), actor())}:
         raise NotFound("signing key")
-    form = RetirementForm()
-    if attempt(form, lambda: signing_keys.retire(desk(), actor(), kid)) is None:
-        return page("signing_keys_retire", form, key=known[kid])
-    flash(f"What {kid} has signed is refused from now on.")
-    return redirect(url_for(".index"), 303)
+    return confirm(
+        lambda: signing_keys.retire(desk(), actor(), kid),
+        lambda: Question(
+            f"Retire {kid}?",
+            "It leaves the published keys at once, and with it every token that it has signed is "
+            "refused. This cannot be undone. By itself a replaced key is retired when its last "
+            "token has ended.",
+            "Retire this key",
+            url_for(".index"),
+        ),
+        done=f"What {kid} has signed is refused from now on.",
+        leads_to=url_for(".index"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
