@@ -12,6 +12,7 @@ import pytest
 
 from examples.bookings.declare import environ_of, read_products
 from tests.examples.support import AUDIENCE, SCOPES, declare
+from tests.support import forked
 from tests.support.installation import ROOT, process_environ
 from tests.support.served import HOST, eventually, free_port
 
@@ -85,11 +86,11 @@ def founded(installation, server, name, *, for_all=False):
         **templates,
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory",
-             "examples.bookings.app:create_app", "--host", HOST, "--port", str(port),
+        process = forked.begin(
+            ["--interface", "wsgi", "--factory", "examples.bookings.app:create_app",
+             "--host", HOST, "--port", str(port),
              "--blocking-threads", "4", "--no-ws", "--log-level", "error"],
-            cwd=ROOT, env=process_environ(environ), stdout=output, stderr=output,
+            process_environ(environ), output.fileno(), module="granian",
         )  # fmt: skip
     environment = product["environments"][0]
     made = Product(installation, server, row.id, environment, f"http://{HOST}:{port}", log)
