@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.records import ApiKey, Client, Decision, Origin
@@ -12,7 +13,7 @@ from keyturn.limits.values import Usage
 class OAuthRequest:
     """What a client sent to an OAuth endpoint; no parameter was repeated, none was in the URL."""
 
-    form: dict[str, str] = field(repr=False)
+    form: Mapping[str, str] = field(repr=False)
     resources: tuple[str, ...]
     """Every ``resource`` and ``audience`` (RFC 8707 §2), in order."""
     authorization: str | None = field(repr=False)

@@ -54,6 +54,13 @@ def test_the_compact_form(pair):
     assert urlsafe_b64decode(payload + "==") == PAYLOAD
 
 
+@pytest.mark.rfc("8725", "3.2")
+def test_no_signature_hangs_on_a_random_number(pair):
+    """Of the same bytes it is the same one: by RFC 6979 where others draw a number each time."""
+    signer = JwsSigner(pair.kid, pair.algorithm, pair.private_key)
+    assert signer.sign(PAYLOAD) == signer.sign(PAYLOAD)
+
+
 def test_the_public_half_is_public(pair):
     assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & set(pair.public_jwk)
     assert pair.public_jwk["use"] == "sig"
