@@ -128,6 +128,7 @@ class Shipper:
         self._patience = 0.0
         self.shipped = 0
         self.failures = 0
+        self._shipping = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -149,10 +150,12 @@ class Shipper:
         self.ship_now()
 
     def ship_now(self) -> None:
-        """End the segment and ship it; what cannot be shipped now stays for the next time."""
+        """End the segment and ship it; what cannot be shipped now stays for the next time. What
+        another thread is shipping has arrived, too, when this returns."""
         try:
-            self._journal.seal()
-            self.shipped += ship(self._journal, self._store, self._patience)
+            with self._shipping:
+                self._journal.seal()
+                self.shipped += ship(self._journal, self._store, self._patience)
         except Unavailable as error:
             self.failures += 1
             log.warning("the journal waits: %s", error.detail)
