@@ -168,6 +168,16 @@ def test_a_client_is_disabled_enabled_and_deleted(installation, site):
     assert ada.get(f"/clients/{made.client_id}").status_code == 404
 
 
+def test_without_any_preset_a_client_is_changed_as_well(installation, site):
+    """There is nothing to choose from then, so no preset is sent."""
+    organization = installation.organization(scopes=["tours:read"])
+    made = installation.client(["tours:read"], organization=organization)
+    ada, path = site(organization_id=organization), f"/clients/{made.client_id}/edit"
+    assert "preset" not in ada.form(path)
+    assert ada.send(path, name="After").status_code == 303
+    assert "After" in ada.get("/clients").text
+
+
 def test_a_secret_follows_another_and_one_is_ended(installation, site):
     made = installation.client()
     ada = site()

@@ -65,7 +65,12 @@ class ScopesForm(OnceForm):
 class GrantForm(ScopesForm):
     """The part of a form that says what a credential may do."""
 
-    preset = SelectField("Preset", default="", description="A named set of scopes, as it is now.")
+    preset = SelectField(
+        "Preset",
+        default="",
+        description="A named set of scopes, as it is now.",
+        filters=(lambda chosen: chosen or "",),  # where there are none, it is not asked for
+    )
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
