@@ -17,7 +17,7 @@ from typing import Any, TypedDict, Unpack
 from keyturn.acting import ActingHeaders
 from keyturn.edge import Edge, Told, log_refusal
 from keyturn.errors import CredentialRefused
-from keyturn.guard import AsyncGuard
+from keyturn.guard import AsyncGuard, Stay
 from keyturn.limits.headers import limit_headers
 from keyturn.limits.values import Usage
 from keyturn.principal import Principal
@@ -59,21 +59,30 @@ _POLICY_VIOLATION = 1008
 
 @dataclass(slots=True)
 class Visit:
-    """One request: who it is, once that is known, and how the limits stand."""
+    """One request: who it is, once that is known, and how it was refused."""
 
     teller: Teller
-    principal: Principal | None = None
+    stay: Stay | None = None
     refused: CredentialRefused | None = None
     guard: AsyncGuard | None = None
-    usages: tuple[Usage, ...] = ()
     ip: str | IPAddress | None = None
     template: str = ""
     """Of the path, where a policy knows it."""
     began: float = field(default_factory=perf_counter)
 
+    @property
+    def usages(self) -> tuple[Usage, ...]:
+        """How the limits stand."""
+        return () if self.stay is None else self.stay.usages
+
+    def leave(self) -> None:
+        """There is an answer: it is counted, if it was not yet."""
+        if self.stay is not None:
+            self.stay.leave(self.refused)
+
     def tell(self, scope: Scope, status: int) -> None:
         """Once there is an answer: for the usage log, where single requests are wanted."""
-        by = self.refused or self.principal
+        by = self.refused or (None if self.stay is None else self.stay.principal)
         if by is not None and self.guard is not None and self.guard.wants_served:
             self.guard.served(
                 by,
@@ -133,18 +142,20 @@ def visit_of(scope: Scope) -> Visit:
 
 def principal_of(scope: Scope) -> Principal:
     """Who presents this request; RuntimeError where nothing was verified."""
-    principal = visit_of(scope).principal
-    if principal is None:
+    stay = visit_of(scope).stay
+    if stay is None:
         raise RuntimeError("no principal: nothing guards this endpoint, or it is public")
-    return principal
+    return stay.principal
 
 
 async def admit(scope: Scope, guard: AsyncGuard, route: Route) -> Principal:
     """Who passes here, counted once a request, however many ask. Raises CredentialRefused."""
     visit = visit_of(scope)
-    if visit.guard is guard and visit.principal is not None and route.needs is not None:
-        route.needs.require_of(visit.principal)
-        return visit.principal
+    stay = visit.stay
+    if stay is not None and stay.guard is guard and route.needs is not None:
+        stay.require(route.needs)
+        return stay.principal
+    visit.leave()  # what another guard has let in
     headers = scope["headers"]
     client = scope.get("client")
     seen = visit.teller.edge.seen(
@@ -156,12 +167,12 @@ async def admit(scope: Scope, guard: AsyncGuard, route: Route) -> Principal:
     )
     visit.guard, visit.ip = guard, seen.get("ip")
     try:
-        admission = await guard.admit(_header(headers, "Authorization"), route, **seen)
+        stay = await guard.enter(_header(headers, "Authorization"), route, **seen)
     except CredentialRefused as refused:
         visit.refused = refused
         raise
-    visit.principal, visit.usages = admission
-    return admission.principal
+    visit.stay, visit.refused = stay, None
+    return stay.principal
 
 
 def _header(headers: list[tuple[bytes, bytes]], name: str) -> str | None:
@@ -212,7 +223,9 @@ class GuardMiddleware:
 
         async def sending(message: Message) -> None:
             nonlocal status
-            status = message.get("status", 101) if status is None else status
+            if status is None:
+                status = message.get("status", 101)
+                visit.leave()  # now, and not at the end of what may stream for hours
             if message["type"] == "http.response.start" and visit.usages:
                 left = _raw(limit_headers(visit.usages))
                 message["headers"] = [*message.get("headers", ()), *left]
@@ -226,12 +239,13 @@ class GuardMiddleware:
         except CredentialRefused as refused:
             if status is not None:
                 raise
-            status = refused.status
+            status, visit.refused = refused.status, refused
             told = self._teller.refusal(refused, scope)
             if not refused.usages:
                 told.headers.extend(limit_headers(visit.usages))
             await (_answer if scope["type"] == "http" else _close)(told, send, scope)
         finally:
+            visit.leave()
             visit.tell(scope, 500 if status is None else status)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:

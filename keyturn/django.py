@@ -36,9 +36,8 @@ from keyturn.async_bearer import AsyncVerifier
 from keyturn.bearer import Verifier
 from keyturn.edge import Edge, Told, log_refusal
 from keyturn.errors import CredentialRefused
-from keyturn.guard import Admission, AsyncGuard, Guard, Seen
+from keyturn.guard import AsyncGuard, Guard, Seen, Stay
 from keyturn.limits.headers import limit_headers
-from keyturn.limits.values import Usage
 from keyturn.principal import Principal
 from keyturn.profiles import DEFAULT_PROFILE, PROFILES
 from keyturn.requirements import Requirement, all_of
@@ -121,6 +120,7 @@ class Door:
 
     def refusal(self, refused: CredentialRefused, request: HttpRequest) -> HttpResponse:
         """The answer to a refusal, which goes to the log as well."""
+        _visit(request).refused = refused
         request_id = self.request_id(request)
         log_refusal(refused, request.method or "", request.path, request_id)
         return _response(self._edge.refusal(refused, self._profile_of(request), request_id))
@@ -150,21 +150,21 @@ def _no_id(request: HttpRequest) -> None:
 
 
 class Visit:
-    """One request: who it is, once that is known, and how the limits stand."""
+    """One request: who it is, once that is known, and how it was refused."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, request: HttpRequest) -> None:
+        setattr(request, _VISIT, self)
         self.door = door
-        self.principal: Principal | None = None
+        self.stay: Stay | None = None
         self.refused: CredentialRefused | None = None
-        self.usages: tuple[Usage, ...] = ()
         self.seen: Seen = {}
         self._began = perf_counter()
 
     def met(self, route: Route) -> bool:
         """Whether it was admitted before: counted once a request. Raises InsufficientScope."""
-        if self.principal is None or route.needs is None:
+        if self.stay is None or route.needs is None:
             return False
-        route.needs.require_of(self.principal)
+        self.stay.require(route.needs)
         return True
 
     @contextmanager
@@ -176,10 +176,23 @@ class Visit:
         except CredentialRefused as refused:
             self.refused = refused
             raise
+        self.refused = None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()  # also where no answer was made
+
+    def leave(self) -> None:
+        """There is an answer: it is counted, if it was not yet."""
+        if self.stay is not None:
+            self.stay.leave(self.refused)
 
     def tell(self, request: HttpRequest, status: int) -> None:
         """Once there is an answer: for the usage log, where single requests are wanted."""
-        by, match = self.refused or self.principal, request.resolver_match
+        by = self.refused or (None if self.stay is None else self.stay.principal)
+        match = request.resolver_match
         if by is not None and self.door.guard.wants_served:
             self.door.guard.served(
                 by,
@@ -214,12 +227,12 @@ class KeyturnMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._answer_async(request)
-        setattr(request, _VISIT, Visit(self._door))
-        return self._door.metadata(request) or _told(request, self._respond(request))
+        with Visit(self._door, request):
+            return self._door.metadata(request) or _told(request, self._respond(request))
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        setattr(request, _VISIT, Visit(self._door))
-        return self._door.metadata(request) or _told(request, await self._respond(request))
+        with Visit(self._door, request):
+            return self._door.metadata(request) or _told(request, await self._respond(request))
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> Any:
         asked = self._door.asked(request, view)
@@ -251,10 +264,10 @@ class KeyturnMiddleware:
 
 def principal_of(request: HttpRequest) -> Principal:
     """Who presents this request; RuntimeError where nothing was verified."""
-    principal = _visit(request).principal
-    if principal is None:
+    stay = _visit(request).stay
+    if stay is None:
         raise RuntimeError("no principal: nothing guards this view, or it is public")
-    return principal
+    return stay.principal
 
 
 def require_scope(
@@ -292,10 +305,9 @@ def admit(request: HttpRequest, route: Route) -> Principal:
     visit = _visit(request)
     if not visit.met(route):
         guard = visit.door.guard
-        ask = guard.admit if isinstance(guard, Guard) else async_to_sync(guard.admit)
+        ask = guard.enter if isinstance(guard, Guard) else async_to_sync(guard.enter)
         with visit.admitting(request):
-            admission = ask(request.headers.get("Authorization"), route, **visit.seen)
-        visit.principal, visit.usages = admission
+            visit.stay = ask(request.headers.get("Authorization"), route, **visit.seen)
     return principal_of(request)
 
 
@@ -304,11 +316,10 @@ async def admit_async(request: HttpRequest, route: Route) -> Principal:
     visit = _visit(request)
     if not visit.met(route):
         guard = visit.door.guard
-        ask = sync_to_async(guard.admit) if isinstance(guard, Guard) else guard.admit
+        ask = sync_to_async(guard.enter) if isinstance(guard, Guard) else guard.enter
         with visit.admitting(request):
             asked = ask(request.headers.get("Authorization"), route, **visit.seen)
-            admission = await cast(Awaitable[Admission], asked)
-        visit.principal, visit.usages = admission
+            visit.stay = await cast(Awaitable[Stay], asked)
     return principal_of(request)
 
 
@@ -352,8 +363,10 @@ def _visit(request: HttpRequest) -> Visit:
 
 
 def _told(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    _visit(request).tell(request, response.status_code)
-    for name, value in limit_headers(_visit(request).usages):
+    visit = _visit(request)
+    visit.leave()
+    visit.tell(request, response.status_code)
+    for name, value in limit_headers(visit.stay.usages if visit.stay is not None else ()):
         response.headers[name] = value
     return response
 

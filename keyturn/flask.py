@@ -29,7 +29,7 @@ from keyturn.acting import ActingHeaders
 from keyturn.bearer import Verifier
 from keyturn.edge import Edge, Told, log_refusal
 from keyturn.errors import CredentialRefused
-from keyturn.guard import Guard
+from keyturn.guard import Guard, Stay
 from keyturn.limits.headers import limit_headers
 from keyturn.principal import Principal
 from keyturn.profiles import DEFAULT_PROFILE, PROFILES, Failure
@@ -126,8 +126,9 @@ def require_scope(
 
 
 def _admit(guard: Guard, route: Route, proxies: Proxies | None) -> None:
-    if g.get("keyturn_guard") is guard and route.needs is not None:
-        route.needs.require_of(g.keyturn_principal)
+    stay: Stay | None = g.get("keyturn_stay")
+    if stay is not None and stay.guard is guard and route.needs is not None:
+        stay.require(route.needs)
         return  # counted once a request, however many ask
     told = _told()
     seen = replace(told.edge, proxies=proxies).seen(
@@ -137,35 +138,40 @@ def _admit(guard: Guard, route: Route, proxies: Proxies | None) -> None:
         url=f"{request.path}?{request.query_string.decode('ascii', 'replace')}",
         profile=told.profile(),
     )
-    by: list[Principal | CredentialRefused] = []
     if guard.wants_served:
-        _tell_when_served(guard, by, seen.get("ip"))
+        _tell_when_served(guard, seen.get("ip"))
     try:
-        admission = guard.admit(request.headers.get("Authorization"), route, **seen)
+        entered = guard.enter(request.headers.get("Authorization"), route, **seen)
     except CredentialRefused as refused:
-        by.append(refused)
+        g.keyturn_refused = refused
         raise
-    g.keyturn_principal, usages = admission
-    by.append(admission.principal)
-    g.keyturn_guard = guard
+    g.keyturn_stay, g.keyturn_principal, g.keyturn_refused = entered, entered.principal, None
 
     @after_this_request
     def say_what_is_left(response: Response) -> Response:
-        response.headers.extend(limit_headers(usages))
+        entered.leave(g.keyturn_refused)
+        response.headers.extend(limit_headers(entered.usages))
         return response
 
 
-def _tell_when_served(
-    guard: Guard, by: list[Principal | CredentialRefused], ip: str | IPAddress | None
-) -> None:
+def _leave(error: BaseException | None = None) -> None:
+    """Where no answer was made, too: an error that Flask lets through to the server."""
+    stay: Stay | None = g.get("keyturn_stay")
+    if stay is not None:
+        stay.leave(g.keyturn_refused)
+
+
+def _tell_when_served(guard: Guard, ip: str | IPAddress | None) -> None:
     """Once there is an answer: for the usage log."""
     begun = perf_counter()
 
     @after_this_request
     def tell(response: Response) -> Response:
-        for one in by:
+        _leave()
+        by = g.get("keyturn_refused") or g.get("keyturn_principal")
+        if by is not None:
             guard.served(
-                one,
+                by,
                 method=request.method,
                 route=request.url_rule.rule if request.url_rule is not None else "",
                 status=response.status_code,
@@ -213,6 +219,7 @@ def register_refusals(
         return refusal(refused, realm=realm, request_id=request_id(), profile=told())
 
     app.register_error_handler(CredentialRefused, answer)
+    app.teardown_request(_leave)
 
 
 def refusal(
@@ -223,6 +230,7 @@ def refusal(
     profile: str = DEFAULT_PROFILE,
 ) -> Response:
     """The answer to one refusal (RFC 6750 §3), for those who register handlers of their own."""
+    g.keyturn_refused = refused
     edge = Edge(realm, resource=current_app.extensions.get(_RESOURCE))
     return _response(edge.refusal(refused, profile, request_id))
 

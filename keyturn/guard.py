@@ -6,7 +6,6 @@ Free of any framework: an adapter says what it knows of a request, and renders w
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import NamedTuple, Protocol, Required, TypedDict, Unpack
 
 from keyturn.async_bearer import AsyncVerifier
@@ -66,46 +65,52 @@ class Admission(NamedTuple):
     usages: tuple[Usage, ...] = ()
 
 
-class _Visit:
-    """A request whose credential is good: reported, whatever else comes of it."""
+class Stay:
+    """Somebody who was let in, until there is an answer. Reported once, with all that was asked.
 
-    def __init__(
-        self, usage: UsageReporter | None, principal: Principal, route: Route, seen: Seen
-    ) -> None:
+    Made by `Guard.enter`, for adapters; `guard` is the one that let them in.
+    """
+
+    __slots__ = ("_asked", "_ip", "_route_class", "_usage", "guard", "principal", "usages")
+
+    def __init__(self, guard: _Door, principal: Principal, route: Route, seen: Seen) -> None:
+        self.guard, self.principal = guard, principal
         self.usages: tuple[Usage, ...] = ()
-        self._usage, self._principal, self._route, self._seen = usage, principal, route, seen
-        self._outcome = LIMITED
+        self._usage = guard._usage
+        self._asked: tuple[Requirement, ...] = (_needs(route),)
+        self._route_class, self._ip = route.route_class, seen.get("ip")
 
-    def pass_with(self, needs: Requirement) -> Admission:
-        """Within its limits: now its scopes. Raises InsufficientScope."""
-        self._outcome = REFUSED
-        try:
-            needs.require_of(self._principal)
-        except InsufficientScope as refused:
-            refused.usages = self.usages
-            raise
-        self._outcome = SUCCESS
-        return Admission(self._principal, self.usages)
+    def require(self, needs: Requirement) -> None:
+        """Whatever else is asked, beyond what it was let in for. Raises InsufficientScope."""
+        needs.require_of(self.principal)
+        if self._usage is not None:
+            self._asked += (needs,)
 
-    def __enter__(self) -> _Visit:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, CredentialRefused):
-            error.credential_id = self._principal.client_id
-        if self._usage is not None and self._route.needs is not None:
-            self._usage.note(
-                self._principal.client_id,
-                self._outcome,
-                route_class=self._route.route_class,
-                scope=self._route.needs.asked_of(self._principal.scopes),
-                ip=self._seen.get("ip"),
+    def leave(self, refused: BaseException | None = None) -> None:
+        """There is an answer, `refused` if it says so: counted once, however often this is said."""
+        if isinstance(refused, CredentialRefused) and refused.credential_id is None:
+            refused.credential_id = self.principal.client_id
+        usage, self._usage = self._usage, None
+        if usage is not None:
+            usage.note(
+                self.principal.client_id,
+                _outcome(refused),
+                route_class=self._route_class,
+                scope=self._scope(refused),
+                ip=self._ip,
             )
+
+    def turn_away(self, error: BaseException) -> None:
+        """It does not even get in."""
+        if isinstance(error, InsufficientScope):
+            error.usages = self.usages
+        self.leave(error)
+
+    def _scope(self, refused: BaseException | None) -> str:
+        names = [needs.asked_of(self.principal.scopes) for needs in self._asked]
+        if isinstance(refused, InsufficientScope):
+            names.append(refused.scope)
+        return names[0] if len(names) == 1 else " ".join(sorted({*" ".join(names).split()}))
 
 
 class _Door:
@@ -128,14 +133,19 @@ class _Door:
         credential_id = by.client_id if isinstance(by, Principal) else by.credential_id
         if self._usage is None or credential_id is None:
             return
-        outcome, reason = SUCCESS, None
-        if refused is not None:
-            reason = str(refused.reason)
-            outcome = LIMITED if refused.reason in _LIMITS else REFUSED
-        self._usage.served(credential_id, ServedRequest(**request, outcome=outcome, reason=reason))
+        reason = None if refused is None else str(refused.reason)
+        told = ServedRequest(**request, outcome=_outcome(refused), reason=reason)
+        self._usage.served(credential_id, told)
 
 
 _LIMITS = (Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED)
+
+
+def _outcome(refused: BaseException | None) -> str:
+    if refused is None:
+        return SUCCESS
+    is_limit = isinstance(refused, CredentialRefused) and refused.reason in _LIMITS
+    return LIMITED if is_limit else REFUSED
 
 
 class Guard(_Door):
@@ -170,12 +180,27 @@ class Guard(_Door):
         of any limit: a key in wrong hands cannot use up its owner's. Raises ValueError for a public
         route, where there is nobody to admit.
         """
+        stay = self.enter(authorization, route, **seen)
+        stay.leave()
+        return Admission(stay.principal, stay.usages)
+
+    def enter(
+        self, authorization: str | None, route: Route = AUTHENTICATED, **seen: Unpack[Seen]
+    ) -> Stay:
+        """As `admit`, where more may be asked before there is an answer: counted by `Stay.leave`.
+
+        A refusal is counted at once.
+        """
         needs = _needs(route)
-        principal = self.verifier.verify(authorization, **seen)
-        with _Visit(self._usage, principal, route, seen) as visit:
+        stay = Stay(self, self.verifier.verify(authorization, **seen), route, seen)
+        try:
             if self._limits is not None:
-                visit.usages = self._limits.take(principal, route.route_class, route.cost)
-            return visit.pass_with(needs)
+                stay.usages = self._limits.take(stay.principal, route.route_class, route.cost)
+            needs.require_of(stay.principal)
+        except BaseException as error:
+            stay.turn_away(error)
+            raise
+        return stay
 
     def close(self) -> None:
         """Report the usage that is not reported yet, and close the verifier."""
@@ -212,13 +237,25 @@ class AsyncGuard(_Door):
         self, authorization: str | None, route: Route = AUTHENTICATED, **seen: Unpack[Seen]
     ) -> Admission:
         """Who passes here, as `Guard.admit`. Raises CredentialRefused, and ValueError."""
+        stay = await self.enter(authorization, route, **seen)
+        stay.leave()
+        return Admission(stay.principal, stay.usages)
+
+    async def enter(
+        self, authorization: str | None, route: Route = AUTHENTICATED, **seen: Unpack[Seen]
+    ) -> Stay:
+        """As `Guard.enter`."""
         needs = _needs(route)
-        principal = await self.verifier.verify(authorization, **seen)
-        with _Visit(self._usage, principal, route, seen) as visit:
+        stay = Stay(self, await self.verifier.verify(authorization, **seen), route, seen)
+        try:
             if self._limits is not None:
                 take = self._limits.take_async
-                visit.usages = await take(principal, route.route_class, route.cost)
-            return visit.pass_with(needs)
+                stay.usages = await take(stay.principal, route.route_class, route.cost)
+            needs.require_of(stay.principal)
+        except BaseException as error:
+            stay.turn_away(error)
+            raise
+        return stay
 
     async def close(self) -> None:
         """Report the usage that is not reported yet, and close the verifier."""

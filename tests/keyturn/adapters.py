@@ -30,13 +30,14 @@ from keyturn.usage import UsageReporter
 ROUTES = {
     "GET /health": PUBLIC,
     "GET /me": AUTHENTICATED,
-    "GET /rooms": AUTHENTICATED,  # and the view asks for more
+    "GET /rooms": AUTHENTICATED,  # and the view is declared to ask for more
+    "GET /halls": AUTHENTICATED,  # and the view asks for more in its midst
     "GET /bookings": all_of("bookings:read"),
     "POST /bookings": Route(any_of("bookings:create", "bookings:write"), "booking"),
     "DELETE /bookings/{id}": Route(all_of("bookings:burn"), "booking"),
 }
 LIMITS = ("1000/day", "2/day:booking", "100/minute:booking")
-USAGE = {"interval": timedelta(milliseconds=100)}
+USAGE = {"interval": timedelta(milliseconds=100), "requests": 1.0}
 PROXIES = Proxies.of(["127.0.0.1"])
 PROFILE, ID = "X-Profile", "X-Id"
 
@@ -54,7 +55,9 @@ def guarding(kind, verifier):
     return kind(verifier, limits=LocalLimits(*LIMITS), usage=UsageReporter(verifier, **USAGE))
 
 
-def shown(principal):
+def shown(principal, *asked):
+    for scope in asked:
+        principal.require(scope)
     return {"id": principal.id, "organization": principal.organization}
 
 
@@ -74,6 +77,10 @@ def flask_app():
     @require_scope(guard, "rooms:read")
     def rooms():
         return jsonify(shown(current_principal))
+
+    @app.get("/halls")
+    def halls():
+        return jsonify(shown(current_principal, "halls:read"))
 
     @app.get("/me", endpoint="me")
     @app.get("/bookings", endpoint="list")
@@ -124,6 +131,9 @@ def starlette_app():
     async def rooms(request):
         return JSONResponse(shown(await admit(request.scope, guard, Asked(all_of("rooms:read")))))
 
+    async def halls(request):
+        return JSONResponse(shown(principal_of(request.scope), "halls:read"))
+
     async def view(request):
         return JSONResponse(shown(principal_of(request.scope)))
 
@@ -133,6 +143,7 @@ def starlette_app():
             Route("/health", health),
             Route("/me", view),
             Route("/rooms", rooms),
+            Route("/halls", halls),
             Route("/bookings", view),
             Route("/bookings", view, methods=["POST"]),
             bookings,
@@ -164,10 +175,15 @@ def fastapi_app():
     rooms.__annotations__["principal"] = Annotated[Principal, Depends(requires("rooms:read"))]
     app.get("/rooms")(rooms)
 
+    async def halls(principal):
+        return shown(principal, "halls:read")
+
     async def view(principal):
         return shown(principal)
 
-    view.__annotations__["principal"] = Annotated[Principal, Depends(current_principal)]
+    current = Annotated[Principal, Depends(current_principal)]
+    halls.__annotations__["principal"] = view.__annotations__["principal"] = current
+    app.get("/halls")(halls)
     app.api_route("/me", methods=["GET", "HEAD"])(view)
     router.get("")(view)
     router.post("")(view)
@@ -210,6 +226,9 @@ def django_urls(is_async):
         def me(request):
             return JsonResponse(shown(principal_of(request)))
 
+    def halls(request):
+        return JsonResponse(shown(principal_of(request), "halls:read"))
+
     class Bookings(View):
         def get(self, request, number=0):
             return JsonResponse(shown(principal_of(request)))
@@ -223,6 +242,7 @@ def django_urls(is_async):
         path("health", health),
         path("me", me),
         path("rooms", rooms),
+        path("halls", halls),
         path("bookings", Bookings.as_view()),
         path("bookings/<int:number>", Booking.as_view()),
     ]
@@ -295,6 +315,12 @@ def rest_urls(is_async):
     def answer(self, request, number=0):
         return JsonResponse(shown(request.auth))
 
+    class Halls(Guarded):
+        asks: dict = {"GET": [has_scope()]}  # noqa: RUF012
+
+        def get(self, request):
+            return JsonResponse(shown(request.auth, "halls:read"))
+
     def view(**asks):
         methods = dict.fromkeys(map(str.lower, asks), answer)
         return type("View", (Guarded,), {"asks": asks, **methods}).as_view()
@@ -305,6 +331,7 @@ def rest_urls(is_async):
         path("health", health),
         path("me", view(GET=[has_scope()])),
         path("rooms", view(GET=[has_scope(), has_scope("rooms:read")])),
+        path("halls", Halls.as_view()),
         path("bookings", view(GET=[has_scope("bookings:read")], POST=[writer])),
         path("bookings/<int:number>", view(DELETE=burner)),
     ]
