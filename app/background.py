@@ -6,7 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 from multiprocessing.util import Finalize
+from threading import Event
 from typing import Protocol
+
+from app.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +20,65 @@ class Part(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
+
+
+class Turns:
+    """One thing that is done again and again in a thread of its own, until it is told to end.
+
+    No failure ends it: Unavailable is said, and a bug of ours logged with its trace. A thread that
+    died in silence would serve stale records, keep old keys or lose counts for ever.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        turn: Callable[[], None],
+        interval: float,
+        *,
+        pause: Callable[[Event, float], bool] = Event.wait,
+        is_due: bool = False,
+    ) -> None:
+        """``pause`` waits for so many seconds, or until it is told to end; ``is_due``: the first
+        turn does not wait."""
+        self._name, self._turn, self._interval = name, turn, interval
+        self._pause = pause
+        self._first = 0.0 if is_due else interval
+        self.failures = 0
+        self._starting = threading.Lock()
+        self._ended = Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Begin; harmless when repeated."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def stop(self, patience: float = 5.0) -> None:
+        """End, and wait so many seconds for the turn that is being taken."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(patience)
+
+    def _run(self) -> None:
+        seconds = self._first
+        while not self._ended.is_set():
+            try:
+                if not self._pause(self._ended, seconds):
+                    self._turn()
+            except Unavailable as error:
+                self.failures += 1
+                log.warning("%s: waits: %s", self._name, error.detail)
+            except Exception:
+                self.failures += 1
+                log.exception("%s: the turn failed; there will be another", self._name)
+                self._ended.wait(self._interval)  # the bug may be in the pause
+            seconds = self._interval
 
 
 class Background:

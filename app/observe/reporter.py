@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.background import Turns
 from app.observe.metrics import Metric
 from app.observe.tally import Durations
 from app.settings import Settings
@@ -29,12 +30,10 @@ class Reporter:
     def __init__(self, settings: Settings, interval: float = 1.0) -> None:
         self._directory = Path(settings.metrics_dir)
         self._readings: Readings = {}
-        self._interval = interval
+        self._turns = Turns("reporter", self.once, interval, is_due=True)
         self._wanted = bool(settings.metrics_token or settings.metrics_port)
         self._files: WorkerFiles | None = None
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def read_from(self, readings: Readings) -> None:
         """Say what is read from where."""
@@ -42,15 +41,13 @@ class Reporter:
 
     def start(self) -> None:
         """Begin, in each serving process."""
-        if self._wanted and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
-            self._thread.start()
+        if self._wanted:
+            self._turns.start()
 
     def stop(self) -> None:
         """Write the last numbers and let go."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        self._turns.stop()
+        if self._turns.has_begun:
             self.once()
         with self._lock:
             self._wanted = False
@@ -84,13 +81,3 @@ class Reporter:
                 files.write_durations(metric, labels, value)
             else:
                 files.write(metric, labels, value)
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.once()
-            except Exception:
-                # Numbers that stand still look like a quiet server: the thread goes on.
-                log.exception("metrics cannot be written")
-            if self._stop.wait(self._interval):
-                return

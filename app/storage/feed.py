@@ -6,19 +6,17 @@ are gapless and become visible in order: there is no row that commits late behin
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from app.background import Turns
 from app.errors import Unavailable
 from app.observe.context import remaining
 from app.records import Change
 from app.settings import Settings
 from app.storage.store import Store
 from app.storage.wake import Wake
-
-log = logging.getLogger(__name__)
 
 BATCH = 10_000
 
@@ -28,7 +26,6 @@ class Feed:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._interval = settings.poll_interval.total_seconds()
         self._max_stale = settings.max_stale.total_seconds()
         self._patience = settings.database_timeout.total_seconds()
         self._drop: Mapping[str, Callable[[str], None]] = {}
@@ -36,11 +33,10 @@ class Feed:
         self._position: int | None = None
         self._synced = 0.0
         self._made = time.monotonic()
-        self.failures = 0
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self._wake = Wake(store.engine)
+        interval = settings.poll_interval.total_seconds()
+        self._turns = Turns("feed", self.poll, interval, pause=self._wake.wait)
         store.on_commit(self._committed)
 
     def deliver_to(
@@ -51,21 +47,21 @@ class Feed:
 
     def start(self) -> None:
         """Follow the feed in the background. Called once in each serving process."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
-                self._thread.start()
+        self._turns.start()
 
     def stop(self) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        self._turns.stop()
         self._wake.close()
+
+    @property
+    def failures(self) -> int:
+        """Polls in the background that did not come through."""
+        return self._turns.failures
 
     def require_fresh(self) -> None:
         """Raise Unavailable when the database has been away for longer than is bearable."""
         if time.monotonic() - self._synced > self._max_stale:
-            if self._thread is not None and self._synced:
+            if self._turns.has_begun and self._synced:
                 # The thread goes on trying; requests do not queue up behind a dead database.
                 raise Unavailable(detail="database: away for longer than KEYTURN_MAX_STALE")
             self.poll()
@@ -118,17 +114,3 @@ class Feed:
     def _lose_everything(self) -> None:
         for reset in self._reset:
             reset()
-
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            try:
-                if not self._wake.wait(self._stop, self._interval):
-                    self.poll()
-            except Unavailable as error:
-                self.failures += 1
-                log.warning("the change feed is out of reach: %s", error.detail)
-            except Exception:
-                # A thread that died in silence would serve stale records for ever.
-                self.failures += 1
-                log.exception("the change feed failed")
-                self._stop.wait(self._interval)

@@ -15,6 +15,7 @@ from zlib import crc32
 import orjson
 from sqlalchemy.exc import StatementError
 
+from app.background import Turns
 from app.errors import Conflict, Unavailable
 from app.records import SUCCESS, Event
 from app.storage import chain, usage
@@ -124,18 +125,14 @@ class Shipper:
     def __init__(self, journal: Journal, store: Store, interval: float = 1.0) -> None:
         self._journal = journal
         self._store = store
-        self._interval = interval
+        self._turns = Turns("shipper", self.ship_now, interval)
         self._patience = 0.0
         self.shipped = 0
         self.failures = 0
         self._shipping = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
-            self._thread.start()
+        self._turns.start()
 
     def stand_by(self, patience: float) -> None:
         """Leave it to another process, but for what has waited for so many seconds."""
@@ -143,9 +140,7 @@ class Shipper:
 
     def stop(self) -> None:
         """Ship what is left, if the database lets us, and end."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._turns.stop(patience=10)
         self._journal.close()
         self.ship_now()
 
@@ -164,7 +159,3 @@ class Shipper:
             self.failures += 1
             log.exception("the journal waits")
         self._journal.depth()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.ship_now()

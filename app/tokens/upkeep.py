@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from app.errors import Conflict, Unavailable
+from app.background import Turns
+from app.errors import Conflict
 from app.records import Actor
 from app.storage import statuses
 from app.storage.directory import Directory
@@ -63,19 +63,13 @@ class Upkeep:
         self._keyring = keyring
         self._also, self._hourly = tuple(also), tuple(hourly)
         self._next_hour = 0.0
-        self._interval = interval
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._turns = Turns("upkeep", self.once, interval)
 
     def start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
-            self._thread.start()
+        self._turns.start()
 
     def stop(self) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        self._turns.stop()
 
     def once(self) -> None:
         """Do what is due. Raises Unavailable; a race with another worker is no error."""
@@ -96,13 +90,3 @@ class Upkeep:
             for chore in self._hourly:
                 chore()
         self._keyring.published()  # so that ages are known where nobody asks for tokens
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            try:
-                self.once()
-            except Unavailable as error:
-                log.warning("upkeep waits: %s", error.detail)
-            except Exception:
-                # Without the thread no key is rotated and nothing is removed: it tries again.
-                log.exception("upkeep failed")

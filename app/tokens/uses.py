@@ -13,6 +13,7 @@ from collections import deque
 from datetime import datetime
 from typing import Any
 
+from app.background import Turns
 from app.errors import Conflict, Unavailable
 from app.records import SUCCESS, RequestRecord
 from app.storage import request_records, usage
@@ -34,13 +35,11 @@ class UsesInMemory:
 
     def __init__(self, store: Store, interval: float = 1.0) -> None:
         self._store = store
-        self._interval = interval
+        self._turns = Turns("uses", self.write, interval)
         self._noted: deque[tuple[Any, ...]] = deque()
         self._waiting: dict[Use, tuple[int, datetime]] = {}
         self._requests: deque[RequestRecord] = deque()
         self._writing = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def note(
         self,
@@ -66,15 +65,11 @@ class UsesInMemory:
             self._requests.append(request)
 
     def start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="uses", daemon=True)
-            self._thread.start()
+        self._turns.start()
 
     def stop(self) -> None:
         """Write what is left, if the database lets us, and end."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._turns.stop(patience=10)
         self.write()
 
     def write(self) -> None:
@@ -121,7 +116,3 @@ class UsesInMemory:
             )
             if use in waiting or len(waiting) < MOST:
                 waiting[use] = (waiting.get(use, (0, now))[0] + count, now)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.write()

@@ -150,7 +150,7 @@ def test_private_keys():
         "req_0123456789abcdef01234567",
         "evt_05f5e1000000010123456789abcdef",
         "database: connection to server at 127.0.0.1, port 5432 failed: Connection refused",
-        "the change feed is out of reach: database: (sqlite3.OperationalError) unable to open",
+        "feed: waits: database: (sqlite3.OperationalError) unable to open",
         "test_known_clients_are_served_for_a_while_without_a_database",
         "ix_audit_events_organization_id_time",
         "basic authentication failed, and so did bearer authentication",

@@ -54,7 +54,7 @@ def run(tmp_path_factory):
             answers.append(served.ask(("unknown", client.client_secret)))
             answers.append(served.get("/v1/clients", headers={"Authorization": f"Bearer {key}"}))
             answers.append(served.get("/health/ready"))
-            eventually(lambda: "out of reach" in served.log())
+            eventually(lambda: "feed: waits" in served.log())
         finally:
             served.stop()
         yield served.log(), secrets, answers

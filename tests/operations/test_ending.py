@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.background import Background
+from app.tokens.uses import UsesInMemory
 from tests.support.installation import ROOT, installed
 from tests.support.served import eventually, start
 
@@ -36,6 +37,24 @@ def test_it_ends_in_order_though_one_part_fails(caplog):
     background.stop()
     assert said == ["one begins", "two begins", "one ends", "two ends", "the logs are written"]
     assert "one is broken" in caplog.text
+
+
+def test_a_bug_in_one_turn_does_not_end_the_thread(installation, caplog):
+    """Of what counts uses: the one that breaks it is lost, and said; those after it are counted."""
+    key = installation.api_key()
+    organization = installation.organization_id
+    uses = UsesInMemory(installation.services.store, interval=0.01)
+    uses.start()
+    try:
+        uses.note("api_key", key.id, organization, "broken", ip=["no text"])
+        eventually(lambda: "uses: the turn failed" in caplog.text)
+        assert "Traceback" in caplog.text
+        uses.note("api_key", key.id, organization, "whole")
+        counted = "SELECT route_class FROM usage_counts WHERE credential_id = :id"
+        found = eventually(lambda: installation.rows(counted, id=key.id))
+        assert [row.route_class for row in found] == ["whole"]
+    finally:
+        uses.stop()
 
 
 PROGRAM = """

@@ -318,15 +318,22 @@ def test_a_process_that_has_never_read_anything_says_so(fresh_installation, anot
         node.directory.client("client_x")
 
 
-def test_a_bug_of_ours_does_not_end_the_thread(fresh_installation, another_node, monkeypatch):
+def test_a_bug_of_ours_does_not_end_the_thread(fresh_installation, another_node, caplog):
+    """What could not be delivered is delivered by a later turn."""
     follower = another_node(fresh_installation)
-    told = follow(follower)
+    told, bugs = [], ["the second bug", "the first bug"]
+
+    def drop(subject):
+        if bugs:
+            raise ValueError(bugs.pop())
+        told.append(subject)
+
     follower.feed.poll()
-    with monkeypatch.context() as broken:
-        broken.delattr("app.storage.wake.Wake.wait")
-        follower.feed.start()
-        eventually(lambda: follower.feed.failures > 1)
+    follower.feed.deliver_to({"client": drop}, reset=())
+    follower.feed.start()
     client = fresh_installation.client()
     fresh_installation.disable(client.client_id)
     eventually(lambda: client.client_id in told)
     follower.feed.stop()
+    assert follower.feed.failures == 2
+    assert "ValueError: the second bug" in caplog.text
