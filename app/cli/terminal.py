@@ -218,7 +218,7 @@ def json_file(file: Path | None) -> Any:
         return None
     try:
         found = json.loads(file.read_bytes()[:LARGEST_FILE])
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Refused(f"{file} holds no JSON object")

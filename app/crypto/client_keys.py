@@ -6,6 +6,7 @@ have no ``kid``, and an RSA key no ``alg``. What it is for is still decided by t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAPSSAlgorithm
 
 from keyturn.jwk import VerificationKey, verification_key
+from keyturn.masking import HIDDEN
 from keyturn.wire import Unreadable
 
 ALGORITHMS = ("ES256", "EdDSA", "RS256", "PS256")
@@ -71,11 +73,31 @@ def read_client_keys(jwks: Mapping[str, Any]) -> ClientKeys:
 
 
 def holds_private_key(jwks: Mapping[str, Any]) -> bool:
-    """Whether somebody is about to hand over what only the client should know."""
-    members = jwks.get("keys")
-    return isinstance(members, list) and any(
-        isinstance(jwk, dict) and not _PRIVATE.isdisjoint(jwk) for jwk in members
-    )
+    """Whether somebody is about to hand over what only the client should know, wherever in it."""
+    left: list[object] = [jwks]
+    while left:
+        one = left.pop()
+        if isinstance(one, Mapping):
+            if not _PRIVATE.isdisjoint(one):
+                return True
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return False
+
+
+def without_private(text: str) -> str:
+    """A JWK Set as somebody has typed it, to be shown again: of private members the names alone,
+    so that it is still refused, and nothing of what is no JSON: it may be a key in another form."""
+    try:
+        found = json.loads(text, object_pairs_hook=_masked)
+        return json.dumps(found, indent=1) if isinstance(found, dict | list) else HIDDEN
+    except (ValueError, RecursionError):
+        return HIDDEN
+
+
+def _masked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: HIDDEN if name in _PRIVATE else value for name, value in pairs}
 
 
 def _client_key(jwk: object) -> ClientKey | None:

@@ -3,6 +3,7 @@ them."""
 
 import pytest
 
+from app.admin import sessions
 from tests.support import people
 from tests.support.pages import Site
 
@@ -29,3 +30,15 @@ def stranger(installation):
     opened = Site(installation)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def a_while_ago(installation):
+    """An owner who has shown their password longer ago than that counts."""
+    person = people.signed_in(installation)
+    with installation.desk.store.transaction(installation.operator) as work:
+        row = sessions.stored.get(work.session, person.user.id, person.opened.session.id)
+        row.confirmed_at = None
+    site = Site(installation, person.opened.secret, person.user)
+    yield site
+    site.close()

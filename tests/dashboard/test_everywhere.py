@@ -266,18 +266,6 @@ CONFIRMED = {
 """What makes a secret, destroys a credential, or changes what people may do."""
 
 
-@pytest.fixture
-def a_while_ago(installation):
-    """An owner who has shown their password longer ago than that counts."""
-    person = signed_in(installation)
-    with installation.desk.store.transaction(installation.operator) as work:
-        row = sessions.stored.get(work.session, person.user.id, person.opened.session.id)
-        row.confirmed_at = None
-    site = Site(installation, person.opened.secret, person.user)
-    yield site
-    site.close()
-
-
 @pytest.mark.parametrize(("path", "endpoint"), ACTING, ids=ids(ACTING))
 def test_the_password_is_asked_for_where_it_should_be(a_while_ago, own, path, endpoint):
     before = _standing(a_while_ago.installation)

@@ -36,7 +36,7 @@ KEY = {"name": "A key", "description": "What for", "allowed_ips": "192.0.2.0/24"
        "allowed_domains": "example.com", "rate_limits": "10/minute"}  # fmt: skip
 WRONG_KEY = {"allowed_ips": "here", "allowed_domains": "no domain!", "rate_limits": "often"}
 CLIENT = {"name": "A client", "description": "What for", "token_ttl": "600"}
-WRONG_CLIENT = {"jwks": "{", "jwks_uri": "nowhere", "wildcards": "nothing:*", "token_ttl": "-1"}
+WRONG_CLIENT = {"jwks": "{}", "jwks_uri": "nowhere", "wildcards": "nothing:*", "token_ttl": "-1"}
 SIGNS = {"token_endpoint_auth_method": "private_key_jwt"}
 PLAN = {"name": "A plan", "max_active_keys": "3", "rate_limits": "5/minute"}
 FORMS = {

@@ -21,7 +21,7 @@ from app.errors import Invalid
 from app.records import ACTIVE, Actor
 from app.web.dashboard import shell
 from app.web.dashboard.examples import token_requests
-from app.web.dashboard.fields import Checkboxes, choices
+from app.web.dashboard.fields import Checkboxes, PublicKeys, choices
 from app.web.dashboard.grants import GrantForm
 from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import (
@@ -54,7 +54,7 @@ class ClientForm(GrantForm):
         "Audiences", description="Resources it may ask tokens for; none chosen: every one."
     )
     token_endpoint_auth_method = RadioField("How it authenticates")
-    jwks = TextAreaField(
+    jwks = PublicKeys(
         "Its public keys",
         render_kw={"rows": 3, "spellcheck": "false"},
         description="A JWK Set, of a client that signs; or in place of them:",
@@ -91,7 +91,7 @@ class ClientForm(GrantForm):
             return {"jwks": None, "jwks_uri": None}
         try:
             jwks = json.loads(self.jwks.data) if self.jwks.data else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Invalid("jwks is not JSON", field="jwks") from None
         if jwks is not None and not isinstance(jwks, dict):
             raise Invalid("jwks must be a JWK Set", field="jwks")

@@ -9,6 +9,7 @@ from wtforms import SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.crypto.client_keys import without_private
 from keyturn.limits.values import WINDOWS
 
 
@@ -40,6 +41,13 @@ class Proof(StringField):
 
     def _value(self) -> str:
         return ""
+
+
+class PublicKeys(TextAreaField):
+    """A JWK Set; of a private key, pasted by mistake, nothing is shown again."""
+
+    def _value(self) -> str:
+        return without_private(self.data) if self.data else ""
 
 
 class RateLimitLines(Lines):

@@ -28,6 +28,7 @@ from app.admin.desk import Desk
 from app.admin.rights import require
 from app.admin.sessions import Opened, Session
 from app.admin.users import UserView
+from app.crypto.client_keys import without_private
 from app.errors import Invalid
 from app.records import Actor, Organization
 from app.settings import Settings
@@ -228,7 +229,7 @@ def confirmed(view: V) -> V:
             except Invalid as wrong:
                 form.confirm_password.errors = [wrong.description]
         sent = [
-            (name, value)
+            (name, without_private(value) if name == "jwks" and value else value)
             for name, values in request.form.lists()
             for value in values
             if name not in form
