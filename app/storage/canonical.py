@@ -21,10 +21,19 @@ INSTALLATION = "installation"
 _LARGEST = 2**53 - 1
 
 
+LANES = 8
+"""Into so many an organization's token events go, by node; never fewer, for chains stay."""
+
+
 def stream_of(organization_id: str | None, lane: int | None = None) -> str:
     """The chain of an organization's administrative acts, or one of those of its token events."""
     home = organization_id or INSTALLATION
     return home if lane is None else f"{home}/{lane}"
+
+
+def streams_of(home: str) -> list[str]:
+    """This chain of administrative acts, and those of token events that can stand below it."""
+    return [home, *(f"{home}/{lane}" for lane in range(LANES))]
 
 
 def home_of(stream: str) -> str:

@@ -19,7 +19,7 @@ from app.background import Turns
 from app.errors import Conflict, Unavailable
 from app.records import SUCCESS, Event
 from app.storage import chain, usage
-from app.storage.canonical import require_canonical
+from app.storage.canonical import LANES, require_canonical
 from app.storage.journal import Journal
 from app.storage.store import Store
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 5000
 """Rows of a transaction: its commit and the notes of last use are paid once for all of them."""
-LANE = crc32(socket.gethostname().encode()) % 8
+LANE = crc32(socket.gethostname().encode()) % LANES
 """Which of an organization's chains of token events this node appends to: eight, so that nodes
 seldom wait for one another, and that there are not too many to sign (ADR 9)."""
 REJECTED = "rejected.txt"

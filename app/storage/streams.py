@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, or_, select
+from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
 
+from app.storage.canonical import streams_of
 from app.storage.chain import EVENTS, STREAMS
 from app.storage.models import AuditCheckpointRow
 
@@ -57,8 +58,8 @@ def ends(connection: Connection, home: str) -> list[ChainEnd]:
 def _read(connection: Connection, names: Iterable[str], home: str | None) -> Iterable[Any]:
     statement = select(*(STREAMS.c[name] for name in names)).order_by(STREAMS.c.stream)
     if home is not None:
-        below = STREAMS.c.stream.startswith(home + "/", autoescape=True)
-        statement = statement.where(or_(STREAMS.c.stream == home, below))
+        # By their names, which the primary key finds: there are as many rows as organizations.
+        statement = statement.where(STREAMS.c.stream.in_(streams_of(home)))
     return connection.execute(statement)
 
 

@@ -21,7 +21,7 @@ from tests.support import people
 from tests.support.installation import installed
 from tests.support.pages import Site
 
-SMALL = {"plans", "signing_keys", "feed_head", "audit_streams"}
+SMALL = {"plans", "signing_keys", "feed_head"}
 """Tables of a few rows, or of one for each organization, however much there is of all else."""
 OVER = "ix_api_keys_over"
 """Holds what it is about and nothing else: it needs no condition."""
