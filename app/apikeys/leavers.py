@@ -11,6 +11,7 @@ from datetime import datetime
 
 from app.admin import client_secrets, fields, rows
 from app.admin.desk import Desk
+from app.admin.pages import DEFAULT_LIMIT, page_of, read_cursor, read_limit
 from app.admin.rights import reach, require, require_environment
 from app.apikeys import endings
 from app.apikeys.values import ApiKeyView, view
@@ -40,6 +41,7 @@ class Held:
 
     api_keys: tuple[ApiKeyView, ...]
     client_secrets: tuple[HeldSecret, ...]
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +57,33 @@ def held(
     actor: Actor,
     user_id: str,
     *,
-    most: int | None = None,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
     organization_id: str | None = None,
 ) -> Held:
-    """What this person made, at most so many of either kind. Raises Forbidden, NotFound."""
+    """A page of what this person made: keys first, then secrets. Raises Forbidden, Invalid,
+    NotFound."""
     require(actor, KEYS_READ)
     require(actor, CLIENTS_READ)
     organization_id = reach(actor, organization_id, write=False)
     person, now = fields.object_id(user_id, "user"), desk.clock()
+    limit, after = read_limit(limit), read_cursor(cursor)
     with desk.store.reading() as session:
         owner = organizations.existing(session, organization_id)
-        keys = api_keys.seen_by(session, organization_id, person, now, most=most)
-        secrets = clients.secrets_by(session, organization_id, person, now, most=most)
+        whose = session, organization_id, person, now
+        # One list in the order of ids, for those of keys come before those of secrets.
+        keys = api_keys.seen_by(*whose, after=after, most=limit + 1)
+        secrets = clients.secrets_by(*whose, after=after, most=limit + 1 - len(keys))
         if not keys and not secrets and not users.is_or_was(session, organization_id, person):
             raise NotFound("user")
-        return Held(
-            tuple(view(owner, row, now) for row in keys),
-            tuple(
-                rows.view_of(HeldSecret, secret, client_name=client.name)
-                for client, secret in secrets
-            ),
-        )
+        views: list[ApiKeyView | HeldSecret] = [view(owner, row, now) for row in keys]
+        views += [rows.view_of(HeldSecret, one, client_name=client.name) for client, one in secrets]
+    page = page_of(views, limit, lambda one: one.id, lambda one: one)
+    return Held(
+        tuple(one for one in page.data if isinstance(one, ApiKeyView)),
+        tuple(one for one in page.data if isinstance(one, HeldSecret)),
+        page.next_cursor,
+    )
 
 
 def revoke_all(

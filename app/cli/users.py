@@ -134,13 +134,12 @@ def sign_out(user_id: str, org: str | None, json_wanted: bool) -> None:
 
 @group.command("credentials")
 @click.argument("user_id")
-@org
-@as_json
-def credentials(user_id: str, org: str | None, json_wanted: bool) -> None:
+@listed
+def credentials(user_id: str, listing: Listing) -> None:
     """What they made and so have seen, and is good for something; also when they are removed."""
     at = Installation()
-    found = leavers.held(at.desk, at.actor, user_id, organization_id=at.organization(org))
-    print_one(found, json_wanted)
+    found = leavers.held(at.desk, at.actor, user_id, **listing.page(at))
+    print_one(found, listing.json_wanted)
 
 
 @group.command("revoke-credentials")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.records import ACTIVE, DISABLED, EXPIRED, ROTATED
 from app.storage.models import ApiKeyRow, AuditEventRow
-from app.storage.search import is_found
+from app.storage.search import is_found, looked_at_last
 
 AT_ONCE = 500
 """Values in one statement."""
@@ -152,6 +152,7 @@ def seen_by(
     person: str,
     now: datetime,
     *,
+    after: str | None = None,
     most: int | None = None,
     lock: bool = False,
 ) -> Sequence[ApiKeyRow]:
@@ -176,6 +177,8 @@ def seen_by(
         .order_by(key.id)
         .limit(most)
     )
+    if after is not None:
+        statement = statement.where(looked_at_last(session, key.id) > after)
     return session.scalars(statement.with_for_update() if lock else statement).all()
 
 

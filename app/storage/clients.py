@@ -127,10 +127,12 @@ def secrets_by(
     person: str,
     now: datetime,
     *,
+    after: str | None = None,
     most: int | None = None,
     lock: bool = False,
 ) -> list[tuple[ClientRow, ClientSecretRow]]:
-    """The usable secrets of this organization's clients that this person made, in one order."""
+    """The usable secrets of this organization's clients that this person made, in the order of
+    their ids, or to be locked: of their clients."""
     statement = (
         select(ClientRow, ClientSecretRow)
         .join(ClientSecretRow, ClientSecretRow.client_id == ClientRow.client_id)
@@ -139,9 +141,11 @@ def secrets_by(
             ClientSecretRow.created_by == person,
             *_usable(now),
         )
-        .order_by(ClientRow.client_id, ClientSecretRow.id)
+        .order_by(*([ClientRow.client_id] if lock else []), ClientSecretRow.id)
         .limit(most)
     )
+    if after is not None:
+        statement = statement.where(looked_at_last(session, ClientSecretRow.id) > after)
     locked = statement.with_for_update(key_share=True) if lock else statement
     return [(client, secret) for client, secret in session.execute(locked)]
 

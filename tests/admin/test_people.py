@@ -118,6 +118,12 @@ def test_what_a_leaver_has_seen_is_ended_in_one_step(house, tenant):
     held = leavers.held(desk, admin, eve.user.id)
     assert {one.id for one in held.api_keys} == {key.api_key.id for key in keys}
     assert {one.id for one in held.client_secrets} == {hers.client_secret_id, second.id}
+    pages, cursor = [], None
+    while not pages or cursor:
+        page = leavers.held(desk, admin, eve.user.id, limit=1, cursor=cursor)
+        pages += [one.id for one in (*page.api_keys, *page.client_secrets)]
+        cursor = page.next_cursor
+    assert pages == [one.id for one in (*held.api_keys, *held.client_secrets)]
     ended = leavers.revoke_all(desk, admin, eve.user.id)
     assert (len(ended.api_keys), set(ended.client_secrets)) == (
         2, {hers.client_secret_id, second.id}

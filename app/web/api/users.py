@@ -124,10 +124,11 @@ class HeldSecret(Answer):
 
 
 class Credentials(Answer):
-    """What somebody made, and is still good for something."""
+    """A page of what somebody made, and is still good for something: keys first, then secrets."""
 
     api_keys: list[ApiKey]
     client_secrets: list[HeldSecret]
+    next_cursor: str | None
 
 
 class RevokingCredentials(Body):
@@ -227,13 +228,21 @@ def end_user_sessions(path: UserPath, query: OfOrganization) -> Response:
     security=needs(KEYS_READ, CLIENTS_READ),
     responses=gives(200, Credentials, OBJECT),
 )
-def list_user_credentials(path: UserPath, query: OfOrganization) -> Response:
+def list_user_credentials(path: UserPath, query: OrganizationListing) -> Response:
     """List what a user has made, also when they were removed"""
-    found = leavers.held(desk(), actor(), path.user_id, organization_id=query.organization_id)
+    found = leavers.held(
+        desk(),
+        actor(),
+        path.user_id,
+        limit=query.limit,
+        cursor=query.cursor,
+        organization_id=query.organization_id,
+    )
     return answer(
         Credentials(
             api_keys=[shown(ApiKey, one) for one in found.api_keys],
             client_secrets=[shown(HeldSecret, one) for one in found.client_secrets],
+            next_cursor=found.next_cursor,
         )
     )
 

@@ -207,7 +207,7 @@ def credentials(user_id: str) -> Any:
         flash(f"Ended: {count} credential{'' if count == 1 else 's'}.")
         return redirect(url_for(".credentials", user_id=user_id), 303)
     held = leavers.held(
-        desk(), actor(), user_id, most=SHOWN_OF_LEAVER + 1, organization_id=organization_id()
+        desk(), actor(), user_id, limit=SHOWN_OF_LEAVER, organization_id=organization_id()
     )
     return page("people_credentials", form, user_id=user_id, held=held, most=SHOWN_OF_LEAVER)
 
