@@ -32,14 +32,14 @@ class Field:
 
 
 class Fields(HTMLParser):
-    """``fields`` of the form with this action, and ``texts`` of what has an id and says that
-    something is wrong."""
+    """``fields`` of the form with this action and method, and ``texts`` of what has an id and says
+    that something is wrong."""
 
-    def __init__(self, page: str, action: str = "") -> None:
+    def __init__(self, page: str, action: str = "", method: str = "post") -> None:
         super().__init__()
         self.fields: dict[str, Field] = {}
         self.texts: dict[str, str] = {}
-        self._action, self._inside = action, False
+        self._action, self._method, self._inside = action, method, False
         self._groups: list[dict[str, str | None]] = []
         self._open: list[str | None] = []
         self.feed(page)
@@ -47,9 +47,8 @@ class Fields(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
         if tag == "form":
-            self._inside = (said.get("action") or "") == self._action and said.get(
-                "method"
-            ) == "post"
+            here = (said.get("action") or "", said.get("method"))
+            self._inside = here == (self._action, self._method)
         elif tag == "fieldset":
             self._groups.append(said)
         elif tag in ("input", "select", "textarea") and self._inside:

@@ -13,7 +13,7 @@ from app.records import REFUSED, SUCCESS
 from app.web.api.activity import as_file
 from app.web.api.exports import MEDIA_TYPES
 from app.web.dashboard import filters
-from app.web.dashboard.shell import page
+from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, desk, organization_id
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
@@ -28,7 +28,11 @@ TEXTS = ("type", "actor_id", "target_id", "outcome", "reason", "ip", "request_id
 @blueprint.get("")
 def index() -> Any:
     """The list, by every filter of ``/v1/activity``."""
-    found, refused = filters.found(activity.list_page, _filter)
+    found, refused = filters.found(
+        lambda: activity.list_page(
+            desk(), actor(), _filter(), cursor=query("cursor"), organization_id=organization_id()
+        )
+    )
     return page(
         "activity",
         found=found,

@@ -16,7 +16,7 @@ from app.builtin import (
 )
 from app.errors import Invalid, NotFound
 from app.records import ACTIVE, Actor
-from app.web.dashboard import charts, shell
+from app.web.dashboard import charts, filters, shell
 from app.web.dashboard.api_key_forms import NewKeyForm, RestrictionForm, lines
 from app.web.dashboard.fields import written
 from app.web.dashboard.shell import page, query
@@ -41,10 +41,27 @@ IDLE = ("7", "30", "90", "180")
 
 @blueprint.get("")
 def index() -> Any:
+    found, refused = filters.found(
+        lambda: lifecycle.list_page(
+            desk(), actor(), _filter(), cursor=query("cursor"), organization_id=organization_id()
+        )
+    )
+    return page(
+        "api_keys",
+        found=found,
+        refused=refused,
+        me=actor().id,
+        statuses=values.STATUSES,
+        rotations=ROTATIONS,
+        idle=IDLE,
+    )
+
+
+def _filter() -> values.ApiKeyFilter:
     days = query("inactive_days")
     if days is not None and not (days.isdecimal() and len(days) < 6):
         raise Invalid("inactive_days must be a number of days", field="inactive_days")
-    wanted = values.ApiKeyFilter(
+    return values.ApiKeyFilter(
         status=query("status"),
         environment=query("environment"),
         kind=query("kind"),
@@ -52,17 +69,6 @@ def index() -> Any:
         inactive_days=None if days is None else int(days),
         rotation=query("rotation"),
         search=query("search"),
-    )
-    found = lifecycle.list_page(
-        desk(), actor(), wanted, cursor=query("cursor"), organization_id=organization_id()
-    )
-    return page(
-        "api_keys",
-        found=found,
-        me=actor().id,
-        statuses=values.STATUSES,
-        rotations=ROTATIONS,
-        idle=IDLE,
     )
 
 

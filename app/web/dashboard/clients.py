@@ -19,7 +19,7 @@ from app.admin.fields import MAX_DESCRIPTION, MAX_NAME
 from app.builtin import CLIENTS_WRITE
 from app.errors import Invalid
 from app.records import ACTIVE, Actor
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.examples import token_requests
 from app.web.dashboard.fields import Checkboxes, PublicKeys, choices
 from app.web.dashboard.grants import GrantForm
@@ -111,16 +111,18 @@ class NewClientForm(ClientForm):
 
 @blueprint.get("")
 def index() -> Any:
-    found = clients.list_page(
-        desk(),
-        actor(),
-        cursor=query("cursor"),
-        status=query("status"),
-        environment=query("environment"),
-        search=query("search"),
-        organization_id=organization_id(),
+    found, refused = filters.found(
+        lambda: clients.list_page(
+            desk(),
+            actor(),
+            cursor=query("cursor"),
+            status=query("status"),
+            environment=query("environment"),
+            search=query("search"),
+            organization_id=organization_id(),
+        )
     )
-    return page("clients", found=found, statuses=clients.STATUSES)
+    return page("clients", found=found, refused=refused, statuses=clients.STATUSES)
 
 
 @blueprint.route("/new", methods=("GET", "POST"))

@@ -10,9 +10,9 @@ from flask import request
 
 from app.admin.pages import Page
 from app.errors import Invalid
-from app.web.dashboard.signed_in import actor, desk, organization_id
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 PERIOD = ("since", "until")
 
@@ -29,15 +29,17 @@ def read(names: Collection[str]) -> dict[str, Any]:
     return found | {name: _day(name, found[name]) for name in PERIOD if name in found}
 
 
-def found(
-    list_page: Callable[..., Page[T]], wanted: Callable[[], object]
-) -> tuple[Page[T] | None, Invalid | None]:
-    """What the use case lists by this filter, as far as the cursor; or what is wrong with that."""
+def found(read: Callable[[], Page[T]]) -> tuple[Page[T], Invalid | None]:
+    """A page of a list; an empty one, and what is wrong, where nothing can be asked for so."""
+    return tried(read, Page(()))
+
+
+def tried(read: Callable[[], R], nothing: R) -> tuple[R, Invalid | None]:
+    """The same of what is no list by pages."""
     try:
-        where = {"cursor": request.args.get("cursor"), "organization_id": organization_id()}
-        return list_page(desk(), actor(), wanted(), **where), None
+        return read(), None
     except Invalid as error:
-        return None, error
+        return nothing, error
 
 
 def _day(name: str, text: str) -> datetime:

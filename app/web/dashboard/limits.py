@@ -7,6 +7,8 @@ from typing import Any
 from flask import Blueprint, current_app
 
 from app.admin import standing, usage
+from app.admin.fields import searched
+from app.web.dashboard import filters
 from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, desk, organization_id
 from app.wiring import services
@@ -17,18 +19,20 @@ blueprint = Blueprint("limits", __name__, url_prefix="/limits")
 @blueprint.get("")
 def index() -> Any:
     credential = query("credential")
-    states: tuple[usage.LimitState, ...] = ()
-    if credential is not None:
-        states = usage.limits(
-            desk(),
-            services(current_app).limiter,
-            actor(),
-            credential,
-            organization_id=organization_id(),
-        )
+
+    def limits() -> tuple[usage.LimitState, ...]:
+        if credential is None:
+            return ()
+        searched(credential, "credential")
+        limiter = services(current_app).limiter
+        return usage.limits(desk(), limiter, actor(), credential, organization_id=organization_id())
+
+    nothing: tuple[usage.LimitState, ...] = ()
+    states, refused = filters.tried(limits, nothing)
     return page(
         "limits",
         standing=standing.show(desk(), actor(), organization_id=organization_id()),
         credential=credential,
         states=states,
+        refused=refused,
     )

@@ -14,7 +14,7 @@ from app.admin.fields import MAX_NAME
 from app.admin.rights import require_operator
 from app.builtin import ORGANIZATIONS_READ, ORGANIZATIONS_WRITE
 from app.records import ACTIVE, SUSPENDED, Actor
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.fields import Lines
 from app.web.dashboard.organization import edited, policy_edited, shown
 from app.web.dashboard.organization_forms import plan_choices
@@ -49,16 +49,24 @@ class NewOrganizationForm(OnceForm):
 
 @blueprint.get("")
 def index() -> Any:
-    found = organizations.list_page(
-        desk(),
-        actor(),
-        cursor=query("cursor"),
-        status=query("status"),
-        plan_id=query("plan_id"),
-        search=query("search"),
+    found, refused = filters.found(
+        lambda: organizations.list_page(
+            desk(),
+            actor(),
+            cursor=query("cursor"),
+            status=query("status"),
+            plan_id=query("plan_id"),
+            search=query("search"),
+        )
     )
     names = {one.value: one.label for one in plan_choices()}
-    return page("organizations", found=found, statuses=organizations.STATUSES, plans=names)
+    return page(
+        "organizations",
+        found=found,
+        refused=refused,
+        statuses=organizations.STATUSES,
+        plans=names,
+    )
 
 
 @blueprint.route("/new", methods=("GET", "POST"))

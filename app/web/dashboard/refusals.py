@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 
 from app.admin import refusals
-from app.errors import Invalid
-from app.web.dashboard.shell import page
+from app.web.dashboard import filters
+from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, desk, is_elsewhere, organization_id
 
 blueprint = Blueprint("refusals", __name__, url_prefix="/refusals")
@@ -16,14 +16,13 @@ blueprint = Blueprint("refusals", __name__, url_prefix="/refusals")
 
 @blueprint.get("")
 def index() -> Any:
-    asked = request.args.get("request_id", "").strip()
-    found: tuple[refusals.Refusal, ...] = ()
-    refused = None
-    if asked:
-        try:
-            # At home, the operator finds what was refused anywhere.
-            named = organization_id() if is_elsewhere() else None
-            found = refusals.why(desk(), actor(), asked, organization_id=named)
-        except Invalid as error:
-            refused = error
+    asked = query("request_id")
+    # At home, the operator finds what was refused anywhere.
+    named = organization_id() if is_elsewhere() else None
+
+    def why() -> tuple[refusals.Refusal, ...]:
+        return refusals.why(desk(), actor(), asked, organization_id=named) if asked else ()
+
+    nothing: tuple[refusals.Refusal, ...] = ()
+    found, refused = filters.tried(why, nothing)
     return page("refusals", asked=asked, found=found, refused=refused)

@@ -15,7 +15,7 @@ from app.records import OUTCOMES
 from app.web.api.exports import MEDIA_TYPES
 from app.web.api.request_records import as_file
 from app.web.dashboard import filters
-from app.web.dashboard.shell import page
+from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, desk, organization_id
 
 blueprint = Blueprint("requests", __name__, url_prefix="/requests")
@@ -30,7 +30,11 @@ TEXTS = (
 @blueprint.get("")
 def index() -> Any:
     """The list, by every filter of ``/v1/usage/requests``."""
-    found, refused = filters.found(request_records.list_page, _filter)
+    found, refused = filters.found(
+        lambda: request_records.list_page(
+            desk(), actor(), _filter(), cursor=query("cursor"), organization_id=organization_id()
+        )
+    )
     return page(
         "requests",
         found=found,

@@ -13,7 +13,7 @@ from app.admin.fields import MAX_DESCRIPTION
 from app.admin.rights import require
 from app.builtin import SCOPES_WRITE
 from app.records import Actor
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.fields import Checkboxes
 from app.web.dashboard.grants import is_builtin
 from app.web.dashboard.shell import OnceForm, Question, page, query
@@ -73,15 +73,17 @@ class NewScopeForm(ScopeForm):
 
 @blueprint.get("")
 def index() -> Any:
-    found = scopes.list_page(
-        desk(),
-        actor(),
-        cursor=query("cursor"),
-        search=query("search"),
-        builtin=query("all") is not None,
-        organization_id=organization_id(),
+    found, refused = filters.found(
+        lambda: scopes.list_page(
+            desk(),
+            actor(),
+            cursor=query("cursor"),
+            search=query("search"),
+            builtin=query("all") is not None,
+            organization_id=organization_id(),
+        )
     )
-    return page("scopes", found=found)
+    return page("scopes", found=found, refused=refused)
 
 
 @blueprint.route("/new", methods=("GET", "POST"))

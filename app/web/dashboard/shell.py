@@ -41,8 +41,9 @@ class Question:
 
 
 def page(template: str, form: FlaskForm | None = None, **values: Any) -> tuple[str, int]:
-    """A page; with a form that was refused, the status says so."""
-    status = g.get("refused_as", 400) if form is not None and form.errors else 200
+    """A page; with a form or a filter that was ``refused``, the status says so."""
+    wrong = form.errors if form is not None else values.get("refused")
+    status = g.get("refused_as", 400) if wrong else 200
     return render_template(f"dashboard/{template}.html", form=form, **values), status
 
 
