@@ -39,6 +39,10 @@ def options(arguments: Sequence[str] | None = None) -> tuple[Sequence[str], Plan
         "--against", type=Path, action="append", default=[], metavar="DIR",
         help="tokens: measure another checkout beside this one; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME",
+        help="tokens: those alone whose names hold this, and nobody else is there; may be repeated",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
     if unknown := set(given.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
@@ -55,6 +59,7 @@ def options(arguments: Sequence[str] | None = None) -> tuple[Sequence[str], Plan
         events=max(0, min(given.events, MAX_EVENTS)),
         clients=max(1, min(given.clients, MAX_CLIENTS)),
         against=tuple(path.resolve() for path in given.against),
+        only=tuple(given.only),
     )
     return given.sections or list(SECTIONS), plan, extent
 

@@ -88,7 +88,7 @@ def ours(
     return serve
 
 
-def ceiling(name: str) -> Callable[[Workbench, int], Served]:
+def ceiling(name: str, workers: int = 1) -> Callable[[Workbench, int], Served]:
     """One of ``benchmarks.ceilings``."""
 
     def serve(bench: Workbench, port: int) -> Served:
@@ -97,7 +97,8 @@ def ceiling(name: str) -> Callable[[Workbench, int], Served]:
         (directory / "wsgi.py").write_text(ceilings.WSGI)
         environ = {ceilings.NAME: name, ceilings.SAMPLE: str(bench.sample), "PYTHONPATH": str(ROOT)}
         environ |= bench.environ(port)
-        return Served(flask_serve(bench, port), bench.token_requests, environ, directory)
+        command = flask_serve(bench, port, workers)
+        return Served(command, bench.token_requests, environ, directory)
 
     return serve
 

@@ -19,6 +19,7 @@ from benchmarks.contenders import (
     Contender,
     Served,
     Workbench,
+    ceiling,
     flask_serve,
     ours,
 )
@@ -42,6 +43,8 @@ class Extent:
     """That are many."""
     against: tuple[Path, ...]
     """Other checkouts of ours."""
+    only: tuple[str, ...] = ()
+    """Parts of the names of those who are to be measured; none: all."""
 
 
 def tokens(directory: Path, plan: Plan, extent: Extent) -> None:
@@ -53,26 +56,41 @@ def tokens(directory: Path, plan: Plan, extent: Extent) -> None:
     ]
     before = bench.installation.tokens_in_log()
     strangers = peers.present()
-    with measured((*OURS, *others, *CEILINGS, *strangers), bench, plan) as found:
+    everybody = (*OURS, *others, *CEILINGS, *strangers)
+    with measured(_named(everybody, extent.only), bench, plan) as found:
         ceilings = [one for one in found if one.contender.is_ceiling]
         show(found, of=ceilings)
-        first, installed = found[: len(OURS)]
-        by_cpu = [f"{one.cpu_median / first.cpu_median:.0%}" for one in ceilings]
-        print(f"By CPU time a request, everything on reaches {', '.join(by_cpu)} of the ceilings")
-        for its in found[-len(strangers) :]:
-            _compare(first, installed, its)
-        if missing := peers.missing():
-            print(missing)
-        print(
-            f"Memory of our worker: {megabytes(first.rss_before)} MB warm, "
-            f"{megabytes(first.rss_after)} MB after {first.answered:,} tokens"
-        )
-        print(f"Longest answer of ours: {max(one.longest for one in first.measured) * 1e3:.0f} ms")
-        print(f"Shipped after a round: {median(first.settled):.1f} s, counted in CPU µs")
-        if lines := first.running.log().splitlines()[1:]:
-            print(f"Our server printed {len(lines)} lines, the last: {lines[-1][:200]}")
+        if not extent.only:
+            _conclude(*found[: len(OURS)], ceilings, found[-len(strangers) :])
     account(found, bench, before)
     bench.installation.close()
+
+
+def _conclude(
+    first: Rounds, installed: Rounds, ceilings: Sequence[Rounds], strangers: Sequence[Rounds]
+) -> None:
+    """What the table comes to, beside everybody."""
+    by_cpu = [f"{one.cpu_median / first.cpu_median:.0%}" for one in ceilings]
+    print(f"By CPU time a request, everything on reaches {', '.join(by_cpu)} of the ceilings")
+    for its in strangers:
+        _compare(first, installed, its)
+    if missing := peers.missing():
+        print(missing)
+    print(
+        f"Memory of our worker: {megabytes(first.rss_before)} MB warm, "
+        f"{megabytes(first.rss_after)} MB after {first.answered:,} tokens"
+    )
+    print(f"Longest answer of ours: {max(one.longest for one in first.measured) * 1e3:.0f} ms")
+    print(f"Shipped after a round: {median(first.settled):.1f} s, counted in CPU µs")
+    if lines := first.running.log().splitlines()[1:]:
+        print(f"Our server printed {len(lines)} lines, the last: {lines[-1][:200]}")
+
+
+def _named(contenders: Sequence[Contender], parts: Sequence[str]) -> Sequence[Contender]:
+    named = [one for one in contenders if any(part in one.name for part in parts or ("",))]
+    if not named:
+        raise SystemExit(f"nobody is called {' or '.join(parts)}")
+    return named
 
 
 def _compare(everything: Rounds, installed: Rounds, its: Rounds) -> None:
@@ -83,24 +101,31 @@ def _compare(everything: Rounds, installed: Rounds, its: Rounds) -> None:
 
 
 def workers(directory: Path, plan: Plan, extent: Extent) -> None:
-    """Two workers on two cores, and one on one; the load has to live on the same cores."""
+    """Two workers on two cores, and one on one; the load has to live on the same cores.
+
+    Beside it what a signature alone makes of the second core: cores may share what they compute by.
+    """
     bench = Workbench.set_up(directory, plan.threads)
     before = bench.installation.tokens_in_log()
+    one, two = Cores.shared(1), Cores.shared(2)
     contenders = [
-        Contender(name, ours(workers=count), is_ours=True, cores=cores)
-        for name, count, cores in (
-            ("One core, one worker alone", 1, Cores.apart()),
-            ("One core, one worker and load", 1, Cores.shared(1)),
-            ("Two cores, two workers and load", 2, Cores.shared(2)),
-        )
+        Contender("One core, one worker alone", ours(), is_ours=True),
+        Contender("One core, one worker and load", ours(), is_ours=True, cores=one),
+        Contender("Two cores, two workers and load", ours(workers=2), is_ours=True, cores=two),
+        Contender("One signature: one core", ceiling("signed"), cores=one),
+        Contender("One signature: two cores", ceiling("signed", workers=2), cores=two),
     ]
     with measured(contenders, bench, plan) as found:
         show(found, of=found[1:2])
-        _, one, two = found
-        print(
-            f"Two workers on two cores are {two.share_of(one):.2f} × one on one (each shares its "
-            f"cores with the load); {2 * one.cpu_median / two.cpu_median:.2f} × by CPU time a grant"
-        )
+        _, *ours_of_one_and_two, alone, both = found
+        for name, fewer, more in (
+            ("Keyturn on two cores", *ours_of_one_and_two),
+            ("A signature on two cores", alone, both),
+        ):
+            print(
+                f"{name} is {more.share_of(fewer):.2f} × on one (each shares its cores with the "
+                f"load); {2 * fewer.cpu_median / more.cpu_median:.2f} × by CPU time a request"
+            )
     account(found, bench, before)
     bench.installation.close()
 

@@ -51,6 +51,7 @@ def test_the_other_sections_print_theirs():
     for name, figures in (
         ("One core, one worker and load", 9),
         ("Two cores, two workers and load", 9),
+        ("One signature: two cores", 9),
         ("Introspection of a JWT", 8),
         ("Introspection of an API key", 8),
         ("40 registered, 40 of them ask", 9),
