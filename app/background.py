@@ -75,6 +75,7 @@ class Turns:
                 self.failures += 1
                 log.warning("%s: waits: %s", self._name, error.detail)
             except Exception:
+                # A bug of ours; what it is told of is the log, and the next turn may go well.
                 self.failures += 1
                 log.exception("%s: the turn failed; there will be another", self._name)
                 self._ended.wait(self._interval)  # the bug may be in the pause

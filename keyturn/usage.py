@@ -225,6 +225,9 @@ class UsageReporter:
             except VerifierUnavailable as error:
                 log.warning("usage: kept until the issuer is back: %s", error.detail)
                 wait = max(wait, error.retry_after or 0)
+            except Exception:
+                # A thread that died in silence would lose all that is counted from then on.
+                log.exception("usage: not reported; there will be another time")
 
     def _pack(self) -> None:
         with self._lock:

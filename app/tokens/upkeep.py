@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from app.background import Turns
-from app.errors import Conflict
+from app.errors import Conflict, Unavailable
 from app.records import Actor
 from app.storage import statuses
 from app.storage.directory import Directory
@@ -72,7 +72,8 @@ class Upkeep:
         self._turns.stop()
 
     def once(self) -> None:
-        """Do what is due. Raises Unavailable; a race with another worker is no error."""
+        """Do what is due. Raises Unavailable; a race with another worker is no error, and a chore
+        that fails does not keep the others from being done."""
         try:
             if self._keyring.is_due():
                 with self._store.transaction(SCHEDULE) as work:
@@ -83,10 +84,16 @@ class Upkeep:
         self._directory.forget_expired(now.timestamp())
         forget_expired(self._store, now)
         self._store.forget_changes(now - CHANGES_KEPT)
-        for chore in self._also:
-            chore()
+        due = self._also
         if time.monotonic() >= self._next_hour:
             self._next_hour = time.monotonic() + HOUR
-            for chore in self._hourly:
+            due += self._hourly
+        for chore in due:
+            try:
                 chore()
+            except Unavailable:
+                raise  # nor would the others find the database
+            except Exception:
+                # A bug in one must not leave leaked keys in use because of another.
+                log.exception("upkeep: a chore failed")
         self._keyring.published()  # so that ages are known where nobody asks for tokens

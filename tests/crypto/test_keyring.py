@@ -49,6 +49,23 @@ def test_nothing_is_due_at_first(any_installation, keyring, upkeep):
     assert stages(any_installation) == {"current": 1, "next": 1}
 
 
+def test_a_chore_that_fails_keeps_no_other_from_being_done(any_installation, keyring, caplog):
+    done = []
+
+    def fails():
+        raise ZeroDivisionError
+
+    Upkeep(
+        keyring._store,
+        any_installation.services.directory,
+        keyring,
+        also=[fails, lambda: done.append("each round")],
+        hourly=[fails, lambda: done.append("each hour")],
+    ).once()
+    assert done == ["each round", "each hour"]
+    assert caplog.text.count("a chore failed") == 2
+
+
 def test_the_schedule_replaces_and_retires(any_installation, keyring, upkeep, clock):
     settings = any_installation.services.settings
     first = keyring.published().signer.kid

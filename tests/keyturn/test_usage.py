@@ -115,6 +115,23 @@ def test_it_reports_by_itself(installation, verifier, counted):
     usage.close()
 
 
+def test_a_bug_does_not_end_its_thread(installation, verifier, counted, caplog):
+    key = installation.api_key(["bookings:read"])
+    post, failures = verifier.issuer_api.post, [ZeroDivisionError()]
+
+    def fails_once(path, body):
+        if failures:
+            raise failures.pop()
+        return post(path, body)
+
+    verifier.issuer_api.post = fails_once
+    usage = UsageReporter(verifier, interval=timedelta(milliseconds=50))
+    usage.note(key.id)
+    assert eventually(lambda: counted(key.id)) == {("", "success"): 1}
+    assert "ZeroDivisionError" in caplog.text
+    usage.close()
+
+
 def test_a_report_whose_answer_is_lost_counts_once(installation, verifier, usage, counted):
     key = installation.api_key(["bookings:read"])
     post = verifier.issuer_api.post
