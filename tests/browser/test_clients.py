@@ -18,10 +18,10 @@ def test_from_an_empty_list_to_a_token(page, sign_in, installation, server, pict
     page.get_by_role("button", name="Create client").click()
     # Nothing typed: what is missing is said, and read out at once.
     assert page.get_by_role("alert").evaluate("element => element === document.activeElement")
+    picture(page, "client-new")
     page.get_by_label("Name").fill("Invoices")
     page.get_by_label("live").check()
     page.get_by_label("bookings:read").check()
-    picture(page, "client-new")
     page.get_by_role("button", name="Create client").dblclick()
     secret = page.locator("#secret").inner_text()
     client_id = page.get_by_text("client_0").first.inner_text()
