@@ -24,7 +24,9 @@ LISTS = {
 """By table: the lists of names that are kept, by the kind under which they are."""
 COUNTS = {"clients": "true", "api_keys": "{}.status IN ('active', 'disabled')"}
 """Which rows count: a key only while it can be used, or used again."""
-FOLLOWED = {"clients": "scopes, audiences", "api_keys": "scopes, status"}
+FOLLOWED = {"clients": ("scopes", "audiences"), "api_keys": ("scopes", "status")}
+"""What is looked at anew when it changes. On PostgreSQL by a condition, not by a list of columns:
+engines that are compatible with it have triggers, but not that."""
 ELEMENTS = {"sqlite": "json_each({})", "postgresql": "json_array_elements_text({}) AS one (value)"}
 
 
@@ -44,7 +46,7 @@ def upgrade():
         add = "".join(f"{_add(table, kind, 'NEW')}; " for kind in LISTS[table])
         remove = "".join(f"{_remove(table, kind)}; " for kind in LISTS[table])
         _follow(table, "insert", "INSERT", add)
-        _follow(table, "update", f"UPDATE OF {columns}", remove + add)
+        _follow(table, "update", "UPDATE", remove + add, columns)
         _follow(table, "delete", "DELETE", remove)
         for kind in LISTS[table]:
             op.execute(_add(table, kind, table, f"{table}, "))
@@ -67,18 +69,21 @@ def _remove(table, kind):
     )
 
 
-def _follow(table, name, event, does):
+def _follow(table, name, event, does, columns=()):
     trigger = f"{table}_named_{name}"
     if _dialect() == "sqlite":
+        event += " OF " * bool(columns) + ", ".join(columns)
         op.execute(f"CREATE TRIGGER {trigger} AFTER {event} ON {table} BEGIN {does}END")
         return
+    changed = [f"OLD.{one}::text IS DISTINCT FROM NEW.{one}::text" for one in columns]
+    when = f"WHEN ({' OR '.join(changed)}) " if changed else ""
     op.execute(
         f"CREATE FUNCTION {trigger}() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN {does}RETURN NULL; END $$"
     )
     op.execute(
         f"CREATE TRIGGER {trigger} AFTER {event} ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {trigger}()"
+        f"FOR EACH ROW {when}EXECUTE FUNCTION {trigger}()"
     )
 
 
@@ -89,7 +94,8 @@ def downgrade():
             if _dialect() == "sqlite":
                 op.execute(f"DROP TRIGGER {trigger}")
             else:
-                op.execute(f"DROP FUNCTION {trigger}() CASCADE")
+                op.execute(f"DROP TRIGGER {trigger} ON {table}")
+                op.execute(f"DROP FUNCTION {trigger}()")
     op.drop_table("namings")
 
 
