@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def prepare(engine: Engine, settings: Settings) -> None:
     """What a new connection needs to be told."""
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, settings.database_timeout.total_seconds())
     else:
         from app.storage.bounded import connect_bounded
 
@@ -65,7 +67,7 @@ def wait_for_migrations(connection: Connection) -> None:
     driver.commit()
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, patience: float) -> None:
     """Readers beside one writer (WAL), and write transactions that lock when they begin.
 
     sqlite3's own BEGIN is deferred: two writers that first read would both fail to upgrade. The
@@ -80,7 +82,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _keep_a_log(cursor, patience)
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
@@ -88,3 +90,17 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_begin(connection: Connection) -> None:
         reading = connection.get_execution_options().get("reading")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _keep_a_log(cursor: Any, patience: float) -> None:
+    """Of several that are the first to open a file, SQLite refuses all but one at once, however
+    long they are ready to wait."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)

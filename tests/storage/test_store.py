@@ -2,13 +2,16 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import StatementError
 
 from app.errors import Conflict, NotFound, Unavailable
+from app.settings import Settings
+from app.storage.engine import database_uri, engine_options, prepare
 from app.storage.models import ClientSecretRow, OrganizationRow
 from tests.support.installation import installed
 
@@ -166,3 +169,23 @@ def test_when_every_connection_is_taken(tmp_path, postgres_url):
             pass
         with store.connect() as connection:
             assert connection.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_many_are_the_first_to_open_a_file(tmp_path):
+    """SQLite refuses all but one of them at once; one round in a dozen did, when nobody waited."""
+
+    def first_of_many(settings, barrier):
+        engine = create_engine(database_uri(settings), **engine_options(settings))
+        prepare(engine, settings)
+        barrier.wait()
+        with engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        engine.dispose()
+        return mode
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(60):
+            barrier = threading.Barrier(4)
+            settings = Settings.from_env({"KEYTURN_DATABASE_URL": f"sqlite:///{tmp_path}/{number}"})
+            opened = [threads.submit(first_of_many, settings, barrier) for _ in range(4)]
+            assert [one.result() for one in opened] == ["wal"] * 4
