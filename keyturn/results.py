@@ -62,6 +62,8 @@ class Accepted:
 
 
 class _NoLists:
+    """Where lists are not followed, there is never any news of them."""
+
     heard = None
 
 
