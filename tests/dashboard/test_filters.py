@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.admin.pages import write_cursor
 from tests.dashboard.test_everywhere import READING
 from tests.support.fields import Fields
 
@@ -61,14 +62,43 @@ def test_what_is_wrong_is_said_at_its_filter_and_what_was_asked_stays(site, path
     assert "None fits" not in page.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/activity", "/api-keys", "/clients", "/organizations", "/scopes"]
-)
-def test_what_belongs_to_no_filter_is_said_below_them(site, path):
+LISTS = [
+    "/activity", "/api-keys", "/clients", "/organizations", "/people", "/plans", "/presets",
+    "/requests", "/resources", "/scopes",
+]  # fmt: skip
+"""Those of more than one page."""
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_what_belongs_to_no_filter_is_said_above_the_list(site, path):
     page = site().get(path, cursor="no such")
     assert page.status_code == 400
-    assert set(filters(page).fields) == WRONG[path].keys()
+    assert set(filters(page).fields) == WRONG.get(path, {}).keys()
     assert 'role="alert">cursor is not one' in page.text
+    assert "yet</h" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/activity", "/requests"])
+def test_a_file_is_not_offered_and_not_made_by_a_wrong_filter(site, path):
+    ada = site()
+    assert f"/dashboard{path}/export/csv" in ada.get(path).text
+    assert f"/dashboard{path}/export/csv" not in ada.get(path, ip=ODD).text
+    refused = ada.get(f"{path}/export/csv", ip=ODD, since="yesterday", cursor="left out")
+    assert refused.status_code == 303
+    page = ada.follow(refused.headers["Location"])
+    assert page.status_code == 400
+    assert "since must be a date" in filters(page).wrong("since")
+    assert "cursor=" not in refused.headers["Location"]
+
+
+def test_no_name_in_a_query_says_where_a_link_leads(installation, site):
+    """As ``url_for`` has arguments of its own."""
+    odd = {"_scheme": "javascript", "_external": "1", "_anchor": "x", "endpoint": "y"}
+    installation.client(name="A b&c")
+    page = site().get("/clients", cursor=write_cursor("~"), search="A b&c", **odd)
+    assert page.status_code == 200
+    assert 'href="/dashboard/clients?search=A+b%26c&amp;_scheme=javascript' in page.text
+    assert "javascript:" not in page.text
 
 
 def test_what_is_not_offered_is_still_asked_for(installation, site):

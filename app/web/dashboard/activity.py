@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
 
 from app.admin import activity, audit_state
 from app.admin.activity import EventFilter
 from app.records import REFUSED, SUCCESS
 from app.web.api.activity import as_file
-from app.web.api.exports import MEDIA_TYPES
 from app.web.dashboard import filters
 from app.web.dashboard.shell import page, query
 from app.web.dashboard.signed_in import actor, desk, organization_id
@@ -41,18 +40,19 @@ def index() -> Any:
         kinds=KINDS,
         asked=request.args,
         chains=audit_state.ends(desk(), actor(), organization_id=organization_id()),
-        files={form: url_for(".export", form=form, **filters.asked(TEXTS)) for form in MEDIA_TYPES},
+        files=filters.files(refused, TEXTS),
     )
 
 
 @blueprint.get("/export/<form>")
 def export(form: str) -> Response:
     """Everything that the filters let through, as a file."""
-    if form not in MEDIA_TYPES:
-        raise NotFound
-    return as_file(
-        form, activity.every(desk(), actor(), _filter(), organization_id=organization_id())
-    )
+
+    def file() -> Response:
+        found = activity.every(desk(), actor(), _filter(), organization_id=organization_id())
+        return as_file(form, found)
+
+    return filters.exported(form, file, TEXTS)
 
 
 def _filter() -> EventFilter:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from flask import request
+from flask import redirect, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
 
 from app.admin.pages import Page
 from app.errors import Invalid
+from app.web.api.exports import MEDIA_TYPES
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,6 +43,23 @@ def tried(read: Callable[[], R], nothing: R) -> tuple[R, Invalid | None]:
         return read(), None
     except Invalid as error:
         return nothing, error
+
+
+def files(refused: Invalid | None, names: Collection[str]) -> dict[str, str]:
+    """Links to the list as files, by their form; none where a filter is wrong."""
+    if refused is not None:
+        return {}
+    return {form: url_for(".export", form=form, **asked(names)) for form in MEDIA_TYPES}
+
+
+def exported(form: str, make: Callable[[], Response], names: Collection[str]) -> Response:
+    """Such a file; where a filter is wrong, the list says it at that filter."""
+    if form not in MEDIA_TYPES:
+        raise NotFound
+    try:
+        return make()
+    except Invalid:
+        return redirect(url_for(".index", **asked(names)), 303)
 
 
 def _day(name: str, text: str) -> datetime:

@@ -19,9 +19,9 @@ from app.apikeys import leavers
 from app.apikeys.endings import REASONS
 from app.builtin import CLIENTS_READ, KEYS_READ, USERS_WRITE
 from app.records import ACTIVE, DISABLED
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.fields import choices
-from app.web.dashboard.shell import OnceForm, Question, attempt, make, page
+from app.web.dashboard.shell import OnceForm, Question, attempt, make, page, query
 from app.web.dashboard.signed_in import (
     actor,
     confirmed,
@@ -70,14 +70,15 @@ class LeaverForm(FlaskForm):
 
 @blueprint.get("/people")
 def index() -> Any:
+    people, refused = filters.found(
+        lambda: users.list_page(
+            desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
+        )
+    )
     return page(
         "people",
-        people=users.list_page(
-            desk(),
-            actor(),
-            cursor=request.args.get("cursor") or None,
-            organization_id=organization_id(),
-        ),
+        people=people,
+        refused=refused,
         may_write=USERS_WRITE in actor().scopes,
         asks=organization().requires_second_factor,
     )

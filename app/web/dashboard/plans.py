@@ -13,7 +13,7 @@ from app.admin.fields import MAX_NAME
 from app.admin.rights import require_operator
 from app.builtin import ORGANIZATIONS_WRITE
 from app.records import Actor
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.fields import RateLimitLines
 from app.web.dashboard.shell import OnceForm, Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk
@@ -48,7 +48,8 @@ class PlanForm(OnceForm):
 
 @blueprint.get("")
 def index() -> Any:
-    return page("plans", found=plans.list_page(desk(), actor(), cursor=query("cursor")))
+    found, refused = filters.found(lambda: plans.list_page(desk(), actor(), cursor=query("cursor")))
+    return page("plans", found=found, refused=refused)
 
 
 @blueprint.route("/new", methods=("GET", "POST"))

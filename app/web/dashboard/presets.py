@@ -13,7 +13,7 @@ from app.admin.fields import MAX_DESCRIPTION
 from app.admin.rights import require
 from app.builtin import SCOPES_WRITE
 from app.records import Actor
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.grants import ScopesForm
 from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, organization_id
@@ -40,10 +40,12 @@ class NewPresetForm(PresetForm):
 
 @blueprint.get("")
 def index() -> Any:
-    found = presets.list_page(
-        desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
+    found, refused = filters.found(
+        lambda: presets.list_page(
+            desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
+        )
     )
-    return page("presets", found=found)
+    return page("presets", found=found, refused=refused)
 
 
 @blueprint.route("/new", methods=("GET", "POST"))

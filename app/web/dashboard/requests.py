@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
 
 from app.admin import request_records
 from app.admin.request_records import RequestFilter
 from app.builtin import AUDIT_READ
 from app.errors import Invalid
 from app.records import OUTCOMES
-from app.web.api.exports import MEDIA_TYPES
 from app.web.api.request_records import as_file
 from app.web.dashboard import filters
 from app.web.dashboard.shell import page, query
@@ -43,17 +42,19 @@ def index() -> Any:
         methods=METHODS,
         asked=request.args,
         explains=AUDIT_READ in actor().scopes,
-        files={form: url_for(".export", form=form, **filters.asked(TEXTS)) for form in MEDIA_TYPES},
+        files=filters.files(refused, TEXTS),
     )
 
 
 @blueprint.get("/export/<form>")
 def export(form: str) -> Response:
     """Everything that the filters let through, as a file."""
-    if form not in MEDIA_TYPES:
-        raise NotFound
-    found = request_records.every(desk(), actor(), _filter(), organization_id=organization_id())
-    return as_file(form, found)
+
+    def file() -> Response:
+        found = request_records.every(desk(), actor(), _filter(), organization_id=organization_id())
+        return as_file(form, found)
+
+    return filters.exported(form, file, TEXTS)
 
 
 def _filter() -> RequestFilter:

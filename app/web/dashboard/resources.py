@@ -14,7 +14,7 @@ from app.admin.organizations import PROFILES
 from app.admin.rights import require
 from app.builtin import SCOPES_WRITE
 from app.records import Actor
-from app.web.dashboard import shell
+from app.web.dashboard import filters, shell
 from app.web.dashboard.fields import Checkboxes, choices
 from app.web.dashboard.grants import ScopesForm
 from app.web.dashboard.shell import Question, page, query
@@ -63,10 +63,12 @@ class NewResourceForm(ResourceForm):
 
 @blueprint.get("")
 def index() -> Any:
-    found = resources.list_page(
-        desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
+    found, refused = filters.found(
+        lambda: resources.list_page(
+            desk(), actor(), cursor=query("cursor"), organization_id=organization_id()
+        )
     )
-    return page("resources", found=found)
+    return page("resources", found=found, refused=refused)
 
 
 @blueprint.route("/new", methods=("GET", "POST"))

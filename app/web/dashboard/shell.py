@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from secrets import token_urlsafe
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
@@ -49,8 +50,11 @@ def page(template: str, form: FlaskForm | None = None, **values: Any) -> tuple[s
 
 def link_to(**changes: Any) -> str:
     """This page with other arguments in its query; None takes one away."""
-    arguments = {**(request.view_args or {}), **request.args, **changes}
-    return url_for(request.endpoint or "", **{k: v for k, v in arguments.items() if v})
+    arguments = {**request.args, **changes}
+    # Not by `url_for`: a name in a query could be an argument of its own, `_scheme` for one.
+    asked = urlencode({name: value for name, value in arguments.items() if value})
+    here = url_for(request.endpoint or "", **(request.view_args or {}))
+    return f"{here}?{asked}" if asked else here
 
 
 def query(name: str) -> str | None:
