@@ -1,14 +1,16 @@
-"""One's own account: name and password, and showing the password again before something weighty."""
+"""One's own account: name and password, and proving who one is before something weighty."""
 
 from __future__ import annotations
 
-from app.admin import fields, proofs, sessions
+from app.admin import codes, fields, proofs, sessions
 from app.admin.desk import Desk
 from app.admin.sessions import Opened, Session
 from app.errors import Conflict
 from app.policy.passwords import require_good
 from app.records import Origin
 from app.storage import sessions as stored
+
+WRONG_CODE = "This is not the code of now, or it was used: wait for the next one"
 
 
 def choose_password(
@@ -42,10 +44,23 @@ def rename(desk: Desk, session: Session, name: str, origin: Origin) -> None:
 
 
 def confirm(desk: Desk, session: Session, password: str, origin: Origin) -> Opened:
-    """Be taken for oneself for the next minutes. Raises Invalid, RateLimited."""
+    """Be taken for oneself for the next minutes, by the password. Raises Invalid, RateLimited."""
     proofs.require_password(desk, session, password, origin)
     with desk.store.transaction(sessions.self_of(session, origin)) as work:
         return sessions.renewed(desk, work, session, sessions.own_row(work, session))
+
+
+def confirm_by_code(desk: Desk, session: Session, code: str, origin: Origin) -> Opened:
+    """The same by a code of the app, which works once, here or at sign-in, and only where the app
+    is the second factor already. Raises Invalid, RateLimited."""
+    with (
+        proofs.attempt_again(desk, session, origin, "code"),
+        desk.store.transaction(sessions.self_of(session, origin)) as work,
+    ):
+        user = sessions.own_row(work, session)
+        if user.totp_confirmed_at is None or not codes.accept_of_app(desk, work, user, code):
+            raise proofs.refused(desk, user, "wrong_code", origin, WRONG_CODE)
+        return sessions.renewed(desk, work, session, user)
 
 
 def _set_password(

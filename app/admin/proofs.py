@@ -78,14 +78,22 @@ def require_password(
     desk: Desk, session: Session, password: str, origin: Origin, *, field: str = "password"
 ) -> None:
     """Whether it is the user who sits there. Raises Invalid, RateLimited, Unavailable."""
+    with attempt_again(desk, session, origin, field):
+        with desk.store.reading() as reading:
+            user = users.get(reading, session.user.organization_id, session.user.id)
+        stored = None if user is None else user.password_hash
+        if not desk.passwords.matches(stored, password[:MAX_TYPED]):
+            raise refused(desk, user, "wrong_password", origin, "This is not your password")
+
+
+@contextmanager
+def attempt_again(desk: Desk, session: Session, origin: Origin, field: str) -> Iterator[None]:
+    """The same for somebody who is signed in, whatever they prove it by. What is refused is said at
+    the field. Raises Invalid, RateLimited."""
     try:
         # By the session: whoever has none of the user's cannot use this up.
         with attempt(desk, origin, _allowance(session.id)):
-            with desk.store.reading() as reading:
-                user = users.get(reading, session.user.organization_id, session.user.id)
-            stored = None if user is None else user.password_hash
-            if not desk.passwords.matches(stored, password[:MAX_TYPED]):
-                raise refused(desk, user, "wrong_password", origin, "This is not your password")
+            yield
     except SignInRefused as error:
         raise Invalid(error.description, field=field) from None
 

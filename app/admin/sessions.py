@@ -42,7 +42,7 @@ OVER = "This session has ended: sign in again"
 CODE_TTL = timedelta(minutes=10)
 """How long a password counts without its code."""
 CONFIRMED_FOR = timedelta(minutes=10)
-"""How long somebody is taken for themselves, once they have shown their password."""
+"""How long somebody is taken for themselves, once they have proven it."""
 NOTED_EVERY = timedelta(minutes=1)
 """How often it is written down that a session is in use."""
 
@@ -62,7 +62,7 @@ class Session:
     """At the latest."""
 
     def is_confirmed(self, now: datetime) -> bool:
-        """Whether the password was shown a short while ago."""
+        """Whether they have proven a short while ago who they are."""
         return self.confirmed_at is not None and now - self.confirmed_at < CONFIRMED_FOR
 
 

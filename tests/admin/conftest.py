@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-import pyotp
 import pytest
 
-from app.admin import proofs, second_factor
+from app.admin import proofs
 from app.builtin import administration
 from app.records import Actor
 from keyturn.limits.values import Limit
 from keyturn.scope import ScopeSet
-from tests.admin.people import now
+from tests.support import people
 from tests.support.installation import Installation, installed
-from tests.support.people import ORIGIN, signed_in
+from tests.support.people import signed_in
 
 EVERYTHING = tuple(administration(operator=False))
 """What the administrator of an ordinary organization holds."""
@@ -126,10 +124,6 @@ def a_long_minute(monkeypatch):
 
 
 @pytest.fixture
-def enrolled(house, person):
+def enrolled(house):
     """The same with a second factor: person, the app, and the recovery codes."""
-    desk = house.desk
-    second_factor.begin(desk, person.opened.session, ORIGIN)
-    app = pyotp.TOTP(second_factor.enrolment(desk, person.opened.session).secret)
-    made = second_factor.confirm(desk, person.opened.session, app.at(now(desk)), ORIGIN)
-    return replace(person, opened=made.opened), app, made.recovery_codes
+    return people.enrolled(house)

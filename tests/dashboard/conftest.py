@@ -3,7 +3,6 @@ them."""
 
 import pytest
 
-from app.admin import sessions
 from tests.support import people
 from tests.support.pages import Site
 
@@ -34,11 +33,9 @@ def stranger(installation):
 
 @pytest.fixture
 def a_while_ago(installation):
-    """An owner who has shown their password longer ago than that counts."""
+    """An owner who has proven who they are longer ago than that counts."""
     person = people.signed_in(installation)
-    with installation.desk.store.transaction(installation.operator) as work:
-        row = sessions.stored.get(work.session, person.user.id, person.opened.session.id)
-        row.confirmed_at = None
     site = Site(installation, person.opened.secret, person.user)
+    site.proven_a_while_ago()
     yield site
     site.close()

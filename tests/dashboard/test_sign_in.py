@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pyotp
 import pytest
 
-from app.admin import proofs, second_factor, sign_in, users
+from app.admin import proofs, sign_in, users
 from app.errors import RateLimited, SignInRefused
 from keyturn.limits.values import Limit
 from tests.support.installation import installed
 from tests.support.pages import COOKIE, Site
-from tests.support.people import ORIGIN, PASSWORD, invited, signed_in
+from tests.support.people import ORIGIN, PASSWORD, enrolled, invited, signed_in
 
 OURS = "http://127.0.0.1:8000"
 
@@ -30,16 +30,6 @@ def by_link(site, secret, **also):
 def enter(site, email, password=PASSWORD, **also):
     return site.post("/sign-in", {**site.form("/sign-in"), "email": email, "password": password,
                                   **also})  # fmt: skip
-
-
-def enrolled(installation):
-    """Somebody with a second factor, the app, and the recovery codes."""
-    person, desk = signed_in(installation), installation.desk
-    second_factor.begin(desk, person.opened.session, ORIGIN)
-    app = pyotp.TOTP(second_factor.enrolment(desk, person.opened.session).secret)
-    code = app.at(int(desk.clock().timestamp()) - 30)
-    made = second_factor.confirm(desk, person.opened.session, code, ORIGIN)
-    return person, app, made.recovery_codes
 
 
 def test_from_the_link_to_a_password_to_the_overview(installation, stranger):

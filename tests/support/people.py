@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from app.admin import account, sign_in, users
+import pyotp
+
+from app.admin import account, second_factor, sign_in, users
 from app.admin.sessions import Opened
 from app.admin.users import UserView
 from app.records import Origin
@@ -40,3 +42,16 @@ def signed_in(installation: Installation, **also: Any) -> Person:
     begun = sign_in.by_link(installation.desk, made.secret, ORIGIN)
     opened = account.choose_password(installation.desk, begun.session, PASSWORD, ORIGIN)
     return Person(opened.session.user, opened)
+
+
+def enrolled(installation: Installation, **also: Any) -> tuple[Person, pyotp.TOTP, tuple[str, ...]]:
+    """The same with a second factor: the person, the app, and the recovery codes. The app's code of
+    now was not used."""
+    person, desk = signed_in(installation, **also), installation.desk
+    second_factor.begin(desk, person.opened.session, ORIGIN)
+    begun = second_factor.enrolment(desk, person.opened.session)
+    assert begun is not None
+    app = pyotp.TOTP(begun.secret)
+    code = app.at(int(desk.clock().timestamp()) - app.interval)
+    made = second_factor.confirm(desk, person.opened.session, code, ORIGIN)
+    return replace(person, opened=made.opened), app, made.recovery_codes

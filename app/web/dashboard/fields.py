@@ -36,6 +36,10 @@ class Lines(TextAreaField):
         return "\n".join(self.data or ())
 
 
+CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 16}
+"""Of a code that an app shows."""
+
+
 class Proof(StringField):
     """A code, or what is behind a link: typed once, and not shown again."""
 

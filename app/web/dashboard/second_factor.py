@@ -14,7 +14,7 @@ from wtforms.validators import InputRequired
 
 from app.admin import second_factor, sessions
 from app.web.dashboard import signed_in
-from app.web.dashboard.fields import Proof
+from app.web.dashboard.fields import CODE_INPUT, Proof
 from app.web.dashboard.shell import attempt, page
 from app.web.dashboard.signed_in import confirmed, desk, goes_on
 
@@ -24,11 +24,7 @@ blueprint = Blueprint("second_factor", __name__)
 class CodeForm(FlaskForm):
     """Proof that the app knows the secret."""
 
-    code = Proof(
-        "Code that the app shows",
-        [InputRequired()],
-        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 16},
-    )
+    code = Proof("Code that the app shows", [InputRequired()], render_kw=CODE_INPUT)
 
 
 class OffForm(FlaskForm):

@@ -20,7 +20,7 @@ from flask import (
 from flask_login import UserMixin, current_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
-from wtforms import PasswordField
+from wtforms import Field, PasswordField
 from wtforms.validators import InputRequired
 
 from app.admin import account, sessions
@@ -30,10 +30,11 @@ from app.admin.sessions import Opened, Session
 from app.admin.users import UserView
 from app.crypto.client_keys import without_private
 from app.errors import Invalid
-from app.records import Actor, Organization
+from app.records import Actor, Organization, Origin
 from app.settings import Settings
 from app.web.dashboard import cookies
 from app.web.dashboard.cookies import PATH
+from app.web.dashboard.fields import CODE_INPUT, Proof
 from app.wiring import services
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -202,32 +203,51 @@ def needs(scope: str) -> Callable[[V], V]:
     return decorated
 
 
-# The password again --------------------------------------------------------------------------
+# The password, or a code, again --------------------------------------------------------------
 
 
 class ConfirmForm(FlaskForm):
-    """Asked for between a form and what it does."""
+    """Asked for between a form and what it does: the password, or a code of the app that is the
+    second factor."""
 
     confirm_password = PasswordField(
         "Your password", [InputRequired()], render_kw={"autocomplete": "current-password"}
     )
+    confirm_code = Proof("Or the code that your app shows", render_kw=CODE_INPUT)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proof: Field = self.confirm_password
+        self.prove: Callable[[Desk, Session, str, Origin], Opened] = account.confirm
+        if not user().has_second_factor:
+            del self.confirm_code
+        elif self.confirm_code.data:
+            self.proof, self.prove = self.confirm_code, account.confirm_by_code
+            self.confirm_password.validators = ()
+
+    def proven(self) -> bool:
+        """Whether it was sent, and is right; what is wrong stands in it."""
+        if self.proof.data is None or not self.validate():
+            return False
+        try:
+            goes_on(self.prove(desk(), session(), self.proof.data, g.origin))
+        except Invalid as wrong:
+            self.proof.errors = [wrong.description]
+            return False
+        return True
 
 
 def confirmed(view: V) -> V:
-    """What this view does by POST is done only for somebody who has shown their password within
-    the last minutes; others are asked for it, and then the same form goes on."""
+    """What this view does by POST is done only for somebody who has proven within the last minutes
+    who they are; others are asked to, and then the same form goes on."""
 
     @wraps(view)
     def asking(*args: Any, **also: Any) -> Any:
         if request.method != "POST" or session().is_confirmed(desk().clock()):
             return view(*args, **also)
         form = ConfirmForm()
-        if form.confirm_password.data is not None and form.validate():
-            try:
-                goes_on(account.confirm(desk(), session(), form.confirm_password.data, g.origin))
-                return view(*args, **also)
-            except Invalid as wrong:
-                form.confirm_password.errors = [wrong.description]
+        if form.proven():
+            return view(*args, **also)
         sent = [
             (name, without_private(value) if name == "jwks" and value else value)
             for name, values in request.form.lists()
