@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from app.errors import Invalid, NotFound
+from keyturn.masking import HIDDEN
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 1000
@@ -22,6 +23,7 @@ MAX_GRACE = timedelta(days=365)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[!#-;=?-\[\]_a-z~]+", re.IGNORECASE)
+_USERINFO = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?/+)?.*@", re.IGNORECASE | re.DOTALL)
 _EMAIL = re.compile(r"[^@\s\"(),:;<>\[\\\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _PRESET = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,63})")
 # Overrides of the writing direction: a name that reads otherwise than it is stored.
@@ -97,17 +99,47 @@ def identifier(value: str) -> str:
         )
     if not _URI.fullmatch(value) or "#" in value:
         raise Invalid("identifier must be an absolute URI without fragment", field="identifier")
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError:
-        host = None
-        parts = None
-    if parts is None or (parts.scheme in ("http", "https") and not host):
+    parts = _parts(value)
+    if parts is None or (parts.scheme in ("http", "https") and not parts.hostname):
         raise Invalid("identifier must be an absolute URI without fragment", field="identifier")
-    if parts.username is not None or parts.password is not None:
+    if parts.username is not None:
         raise Invalid("identifier must not hold a user name", field="identifier")
     return value
+
+
+def https_url(value: str, field: str, most: int) -> str:
+    """Where something lies that anybody may fetch: an https URL without user name and fragment."""
+    value = note(value, field, most)
+    parts = None if " " in value else _parts(value)
+    if parts is None or parts.scheme != "https" or not parts.hostname or parts.fragment:
+        raise Invalid(f"{field} must be an https URL", field=field)
+    if parts.username is not None:
+        raise Invalid(f"{field} must not hold a user name", field=field)
+    return value
+
+
+def without_userinfo(url: str) -> str:
+    """A URL as somebody has typed it, to be shown again: of a user name and a password nothing but
+    that they were there, so that it is still refused; also where a typing error parts them.
+
+    >>> without_userinfo("https://ada:pa/ss@keys.example/jwks")
+    'https://****@keys.example/jwks'
+    """
+    parts = _parts(url)
+    if "@" not in url:
+        return url
+    if parts and "@" not in parts.netloc and (parts.netloc or parts.scheme == "urn"):
+        return url  # it is in the path
+    return _USERINFO.sub(rf"\1{HIDDEN}@", url)
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is not a number
+    except ValueError:
+        return None
+    return parts
 
 
 def one_of(value: T, choices: Sequence[T], field: str) -> T:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
-from app.admin.fields import distinct
+from app.admin.fields import distinct, without_userinfo
 from app.errors import Invalid
 
 MAX_ENTRIES = 100
@@ -48,7 +48,8 @@ def _domain(text: str) -> str:
     found = _HOST.fullmatch(text)
     if found is None or len(text) > MAX_HOST:
         hint = "" if text.isascii() else ": write it in its xn-- form"
-        raise Invalid(f"Not a host name or *.host: {text[:80]!r}{hint}", field="allowed_domains")
+        shown = without_userinfo(text)[:80]
+        raise Invalid(f"Not a host name or *.host: {shown!r}{hint}", field="allowed_domains")
     if found["below"] and "." not in found["host"]:
         raise Invalid(
             f"{text[:80]!r} would be everybody below a top-level domain", field="allowed_domains"

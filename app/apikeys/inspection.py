@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.admin.desk import Desk
+from app.admin.fields import without_userinfo
 from app.admin.rights import reach, require
 from app.apikeys.values import ApiKeyView, status_at, view
 from app.builtin import KEYS_READ
@@ -258,7 +259,7 @@ def _instant(instant: datetime | None) -> str:
 def _restriction(rule: str, reason: Reason, key: ApiKeyView, asked: Situation) -> Check:
     network = reason is Reason.IP_NOT_ALLOWED
     allowed = key.allowed_ips if network else key.allowed_domains
-    seen = asked.ip if network else asked.origin
+    seen = asked.ip if network else asked.origin and without_userinfo(asked.origin)
     if not allowed:
         return Check(rule, True, "not restricted")
     only = "only from " + ", ".join(allowed)

@@ -30,10 +30,14 @@ class OutsideRefused(Exception):
 
 def fetch(url: str, private: Collection[Network] = (), timeout: float = TIMEOUT) -> bytes:
     """The body of a 200. Raises OutsideRefused. ``private``: networks that may be asked too."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        raise OutsideRefused("url") from None
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         raise OutsideRefused("url")
-    connection = _Pinned(parts.hostname, parts.port or 443, private, timeout)
+    connection = _Pinned(parts.hostname, port, private, timeout)
     # A socket's timeout is for one read; this ends them all, however slowly they drip.
     deadline = threading.Timer(timeout, connection.abort)
     deadline.daemon = True

@@ -13,7 +13,7 @@ from app.apikeys.endings import MAX_REASON, REASONS
 from app.apikeys.rules import MISSING_ORIGIN
 from app.apikeys.values import ApiKeyView
 from app.records import DENY
-from app.web.dashboard.fields import choices, written
+from app.web.dashboard.fields import Hosts, choices, written
 from app.web.dashboard.grants import GrantForm
 from app.web.dashboard.shell import OnceForm
 from app.web.dashboard.signed_in import desk, organization
@@ -67,7 +67,7 @@ class RestrictionForm(OnceForm):
         render_kw={"rows": 2},
         description="Addresses and ranges, one a line: 192.0.2.0/24. Empty: from anywhere.",
     )
-    allowed_domains = TextAreaField(
+    allowed_domains = Hosts(
         "Allowed domains",
         render_kw={"rows": 2},
         description="Hosts of web pages, one a line: *.example.com. Empty: any.",

@@ -21,7 +21,7 @@ from app.errors import Invalid
 from app.records import ACTIVE, Actor
 from app.web.dashboard import filters, shell
 from app.web.dashboard.examples import token_requests
-from app.web.dashboard.fields import Checkboxes, PublicKeys, choices
+from app.web.dashboard.fields import Address, Checkboxes, PublicKeys, choices
 from app.web.dashboard.grants import GrantForm
 from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import (
@@ -59,7 +59,7 @@ class ClientForm(GrantForm):
         render_kw={"rows": 3, "spellcheck": "false"},
         description="A JWK Set, of a client that signs; or in place of them:",
     )
-    jwks_uri = StringField("The address of its public keys")
+    jwks_uri = Address("The address of its public keys")
     token_ttl = IntegerField(
         "Life of its tokens in seconds",
         validators=[Optional()],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from wtforms import SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.admin.fields import without_userinfo
 from app.crypto.client_keys import without_private
 from keyturn.limits.values import WINDOWS
 
@@ -52,6 +53,32 @@ class PublicKeys(TextAreaField):
 
     def _value(self) -> str:
         return without_private(self.data) if self.data else ""
+
+
+class Address(StringField):
+    """A URL; of a user name and a password in it nothing is shown again."""
+
+    def _value(self) -> str:
+        return without_userinfo(self.data or "")
+
+
+class Hosts(TextAreaField):
+    """Hosts, one a line; the same where somebody pastes a URL."""
+
+    def _value(self) -> str:
+        return _without_userinfos(self.data or "")
+
+
+def _without_userinfos(text: str) -> str:
+    return "\n".join(map(without_userinfo, text.splitlines()))
+
+
+SHOWN_AGAIN: dict[str, Callable[[str], str]] = {
+    "jwks": without_private,
+    "jwks_uri": without_userinfo,
+    "allowed_domains": _without_userinfos,
+}
+"""What a page that asks for something else may keep of these fields of the form before it."""
 
 
 class RateLimitLines(Lines):

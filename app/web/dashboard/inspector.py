@@ -11,7 +11,7 @@ from wtforms.validators import InputRequired
 
 from app.apikeys import inspection
 from app.web.dashboard import shell
-from app.web.dashboard.fields import choices
+from app.web.dashboard.fields import Address, choices
 from app.web.dashboard.shell import page
 from app.web.dashboard.signed_in import actor, desk, organization, organization_id
 
@@ -28,7 +28,7 @@ class InspectionForm(FlaskForm):
         render_kw={"autocomplete": "off", "spellcheck": "false"},
     )
     ip = StringField("From the address", render_kw={"maxlength": 64})
-    origin = StringField(
+    origin = Address(
         "From the web page", description="https://shop.example.com", render_kw={"maxlength": 300}
     )
     environment = SelectField("At an API of", default="")

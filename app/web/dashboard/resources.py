@@ -15,7 +15,7 @@ from app.admin.rights import require
 from app.builtin import SCOPES_WRITE
 from app.records import Actor
 from app.web.dashboard import filters, shell
-from app.web.dashboard.fields import Checkboxes, choices
+from app.web.dashboard.fields import Address, Checkboxes, choices
 from app.web.dashboard.grants import ScopesForm
 from app.web.dashboard.shell import Question, page, query
 from app.web.dashboard.signed_in import actor, confirmed, desk, organization, organization_id
@@ -53,7 +53,7 @@ class ResourceForm(ScopesForm):
 class NewResourceForm(ResourceForm):
     """And its identifier, which is for life."""
 
-    identifier = StringField(
+    identifier = Address(
         "Audience",
         validators=[InputRequired()],
         description="An absolute URI; it stands as aud in every token for this API.",

@@ -28,13 +28,12 @@ from app.admin.desk import Desk
 from app.admin.rights import require
 from app.admin.sessions import Opened, Session
 from app.admin.users import UserView
-from app.crypto.client_keys import without_private
 from app.errors import Invalid
 from app.records import Actor, Organization, Origin
 from app.settings import Settings
 from app.web.dashboard import cookies
 from app.web.dashboard.cookies import PATH
-from app.web.dashboard.fields import CODE_INPUT, Proof
+from app.web.dashboard.fields import CODE_INPUT, SHOWN_AGAIN, Proof
 from app.wiring import services
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -249,7 +248,7 @@ def confirmed(view: V) -> V:
         if form.proven():
             return view(*args, **also)
         sent = [
-            (name, without_private(value) if name == "jwks" and value else value)
+            (name, SHOWN_AGAIN[name](value) if value and name in SHOWN_AGAIN else value)
             for name, values in request.form.lists()
             for value in values
             if name not in form
