@@ -76,6 +76,8 @@ _CLIENTS: Mapping[str, str] = {
     "wrong_method": "The client is registered for another way to authenticate: see its "
     "`token_endpoint_auth_method`.",
     "too_long": "The assertion would live for too long: an hour at the most.",
+    "private_key_published": "A private key lies at the client's `jwks_uri`, where anybody can "
+    "fetch it: make another key, and publish its public half alone.",
     "replayed": "The assertion was used before: sign one with a `jti` of its own for each request.",
 }
 

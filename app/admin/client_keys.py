@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.admin import fields
+from app.admin.advice import ADVICE
 from app.admin.desk import Desk
 from app.admin.findings import Finding, passed, warned
-from app.crypto.client_keys import holds_private_key, read_client_keys
+from app.crypto.client_keys import holds_private_key, read_client_keys, read_published_keys
 from app.errors import Invalid
 from app.settings import PREFIX
 from app.storage import clients
@@ -73,8 +74,8 @@ def examine(desk: Desk) -> Iterator[Finding]:
     missing = 0
     for client_id, uri in named:
         try:
-            usable = read_client_keys(json_object(fetch(uri, desk.settings.jwks_networks))).keys
-            wrong = "" if usable else "no key for signatures"
+            found = read_published_keys(json_object(fetch(uri, desk.settings.jwks_networks)))
+            wrong = "" if found.keys else found.refused or "no key for signatures"
         except OutsideRefused as refused:
             wrong = str(refused)
         except Unreadable:
@@ -84,7 +85,8 @@ def examine(desk: Desk) -> Iterator[Finding]:
             yield warned(
                 "client keys",
                 f"{client_id} cannot authenticate: {wrong} at {fields.without_userinfo(uri)}",
-                "its owner must offer its keys there by https; for a private address name the "
+                ADVICE.get(wrong)
+                or "its owner must offer its keys there by https; for a private address name the "
                 f"network in {PREFIX}JWKS_NETWORKS",
             )
     if named and not missing:

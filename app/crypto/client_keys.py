@@ -50,6 +50,8 @@ class ClientKeys:
     """All keys of a client."""
 
     keys: tuple[ClientKey, ...]
+    refused: str | None = None
+    """Why none of a set is taken: a word for the client's owner."""
 
     def signer(
         self, algorithm: str, kid: str | None, message: bytes, signature: bytes
@@ -70,6 +72,14 @@ def read_client_keys(jwks: Mapping[str, Any]) -> ClientKeys:
     if not isinstance(members, list) or len(members) > MAX_KEYS:
         raise Unreadable(f"Must be a JWK Set with at most {MAX_KEYS} keys")
     return ClientKeys(tuple(key for jwk in members if (key := _client_key(jwk)) is not None))
+
+
+def read_published_keys(jwks: Mapping[str, Any]) -> ClientKeys:
+    """The same of a set that anybody can fetch: where a private key lies in it as well, whoever has
+    fetched it could sign as the client, so none of it is taken. Raises Unreadable."""
+    if holds_private_key(jwks):
+        return ClientKeys((), "private_key_published")
+    return read_client_keys(jwks)
 
 
 def holds_private_key(jwks: Mapping[str, Any]) -> bool:

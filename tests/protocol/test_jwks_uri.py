@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.admin import client_keys
 from app.oauth.client_auth import keys as cache
 from app.oauth.client_auth.keys import KeysOfClients
 from app.storage import outside
@@ -107,6 +108,17 @@ def client_at(tmp_path, url, **environ):
             data = GRANT | proof(key.sign(claims(client, issuer)))
             return made.http.post("/oauth/token", data=data).status_code
 
+        def reasons():
+            made.services.shipper.ship_now()
+            rows = made.rows(
+                "SELECT reason FROM audit_events WHERE actor_id = :id AND outcome = 'refused'"
+                " ORDER BY id",
+                id=client,
+            )
+            return [row.reason for row in rows]
+
+        ask.reasons = reasons
+        ask.findings = lambda: [*client_keys.examine(made.desk)]
         yield ask
 
 
@@ -139,6 +151,29 @@ def test_a_new_key_is_found_and_a_failure_takes_none_away(tmp_path, address, mon
         address.offer(new)
         assert ask(SigningKey(kid="unknown")) == 401
         assert (ask(new), ask(old)) == (200, 401)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256", None])
+def test_of_a_set_that_gives_a_private_key_away_none_is_taken(
+    tmp_path, address, monkeypatch, algorithm
+):
+    monkeypatch.setattr(cache, "COOLDOWN", 0.0)
+    key, other = SigningKey(kid="one"), SigningKey(kid="two")
+    address.offer(key)
+    given = SigningKey(algorithm).private_jwk if algorithm else {"kty": "oct", "k": "c2VjcmV0"}
+    with client_at(tmp_path, address.url) as ask:
+        assert ask(key) == 200
+        address.body = json.dumps({"keys": [key.jwk, given]}).encode()
+        assert ask(other) == 401  # so it is fetched again
+        assert ask(key) == 401
+        assert ask.reasons() == ["private_key_published"] * 2
+        [found] = ask.findings()
+        assert "cannot authenticate: private_key_published at" in found.message
+        assert "make another key" in found.action
+        address.offer(other)
+        assert (ask(other), ask(key)) == (200, 401)
+        assert ask.reasons()[2:] == ["bad_signature"]
+        assert [one.status for one in ask.findings()] == ["pass"]
 
 
 def test_private_networks_need_a_setting(tmp_path, address):

@@ -32,7 +32,8 @@ READ_ELSEWHERE = {
     "quota_exceeded": ("rate_limited",),
     "plan_limit": ("plan_limit",),
     **dict.fromkeys(
-        ("organization_suspended", "wrong_method", "too_long", "replayed"), ("invalid_client",)
+        ("organization_suspended", "wrong_method", "too_long", "private_key_published",
+         "replayed"), ("invalid_client",)
     ),
     **dict.fromkeys(
         ("wrong_password", "wrong_code", "not_in_use", "changed_meanwhile", "no_such_link",

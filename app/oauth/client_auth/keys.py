@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.crypto.client_keys import ClientKeys, read_client_keys
+from app.crypto.client_keys import ClientKeys, read_client_keys, read_published_keys
 from app.records import Client
 from app.storage.outside import OutsideRefused
 from keyturn import wire
@@ -96,8 +96,10 @@ class KeysOfClients:
                 return  # another one has asked meanwhile
             known.attempted_at = now
             try:
-                known.keys = read_client_keys(wire.json_object(self._fetch(uri)))
+                known.keys = read_published_keys(wire.json_object(self._fetch(uri)))
                 known.fetched_at = now
+                if known.keys.refused is not None:
+                    log.warning("a client's keys are not taken: %s", known.keys.refused)
             except (OutsideRefused, wire.Unreadable) as error:
                 log.warning("a client's keys cannot be fetched: %s", _word(error))
 

@@ -112,12 +112,12 @@ class PresentedAssertion:
         if algorithm not in ALGORITHMS:
             return "unsupported_algorithm"
         signature = (algorithm, kid, self.signed.message, self.signed.signature)
-        signer = self.keys.of(client).signer(*signature)
+        keys = self.keys.of(client)
+        signer = keys.signer(*signature)
+        if signer is None and (newer := self.keys.again(client)) is not None:
+            keys, signer = newer, newer.signer(*signature)
         if signer is None:
-            newer = self.keys.again(client)
-            signer = None if newer is None else newer.signer(*signature)
-        if signer is None:
-            return "bad_signature"
+            return keys.refused or "bad_signature"
         refusal = self._wrong_claim(now)
         if refusal is None:
             jti, until = self.signed.claims["jti"], now + LIFETIME + 2 * LEEWAY
