@@ -316,23 +316,36 @@ MAY = {
 """Who is not refused."""
 
 
-def test_of_what_a_leaver_made_the_first_are_shown_and_all_end(installation, site):
+def test_what_a_leaver_made_is_shown_by_pages_and_all_ends(installation, site):
     tenant = installation.organization(scopes=["a:b"])
     eve = invited(installation, organization_id=tenant).user.id
     for _ in range(SHOWN_OF_LEAVER + 2):
         installation.api_key(["a:b"], organization=tenant)
+    client = installation.client(["a:b"], organization=tenant)
     with installation.desk.store.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE api_keys SET created_by = ? WHERE organization_id = ?", (eve, tenant)
         )
+        connection.exec_driver_sql(
+            "UPDATE client_secrets SET created_by = ? WHERE client_id = ?", (eve, client.client_id)
+        )
     ada, path = site(organization_id=tenant), f"/people/{eve}/credentials"
-    shown = ada.get(path).text
-    assert len(cells(shown, "API keys")) == SHOWN_OF_LEAVER
-    assert "There are more" in shown
-    assert ada.send(path, reason="employee_left").status_code == 303
+    first = ada.get(path).text
+    assert len(cells(first, "API keys")) == SHOWN_OF_LEAVER
+    assert 'aria-label="Client secrets"' not in first
+    [further] = re.findall(r'href="([^"]+)"[^>]*>Next<', first)
+    last = ada.follow(further).text
+    assert (len(cells(last, "API keys")), len(cells(last, "Client secrets"))) == (2, 1)
+    assert ">Next<" not in last
+    assert f'href="/dashboard{path}">To the first<' in last
+    wrong = ada.get(path, cursor="no such")
+    assert wrong.status_code == 400
+    assert 'role="alert">cursor is not one' in wrong.text
+    further = further.removeprefix("/dashboard")
+    assert ada.send(further, reason="employee_left").status_code == 303
+    assert "No more" in ada.get(further).text
     gone = ada.get(path).text
     assert "Nothing left" in gone
-    assert "There are more" not in gone
 
 
 @pytest.mark.row("S1-11")

@@ -35,7 +35,7 @@ from app.web.dashboard.signed_in import (
 blueprint = Blueprint("people", __name__)
 
 SHOWN_OF_LEAVER = 100
-"""Of the keys and of the secrets that somebody made; all of them end together anyway."""
+"""Of the keys and secrets that somebody made, on a page; all of them end together anyway."""
 _ROLES = choices((name, f"{name.capitalize()} – {ABOUT[name]}") for name in ROLES)
 
 
@@ -207,10 +207,18 @@ def credentials(user_id: str) -> Any:
         count = len(ended.api_keys) + len(ended.client_secrets)
         flash(f"Ended: {count} credential{'' if count == 1 else 's'}.")
         return redirect(url_for(".credentials", user_id=user_id), 303)
-    held = leavers.held(
-        desk(), actor(), user_id, limit=SHOWN_OF_LEAVER, organization_id=organization_id()
+    held, refused = filters.tried(
+        lambda: leavers.held(
+            desk(),
+            actor(),
+            user_id,
+            limit=SHOWN_OF_LEAVER,
+            cursor=query("cursor"),
+            organization_id=organization_id(),
+        ),
+        leavers.Held((), ()),
     )
-    return page("people_credentials", form, user_id=user_id, held=held, most=SHOWN_OF_LEAVER)
+    return page("people_credentials", form, user_id=user_id, held=held, refused=refused)
 
 
 @blueprint.post("/people/second-factor")

@@ -43,7 +43,7 @@ class Question:
 
 def page(template: str, form: FlaskForm | None = None, **values: Any) -> tuple[str, int]:
     """A page; with a form or a filter that was ``refused``, the status says so."""
-    wrong = form.errors if form is not None else values.get("refused")
+    wrong = (form is not None and form.errors) or values.get("refused")
     status = g.get("refused_as", 400) if wrong else 200
     return render_template(f"dashboard/{template}.html", form=form, **values), status
 
