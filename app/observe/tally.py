@@ -28,9 +28,8 @@ OUTCOMES = ("ok", "refused", "unavailable", "failed")
 NONE, OTHER = "none", "other"
 REFUSALS = (
     # RFC 6749 §5.2, RFC 8707 §2 and ours
-    "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
-    "unsupported_grant_type", "invalid_scope", "invalid_target", "insufficient_scope",
-    "rate_limited", "too_large",
+    "invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type",
+    "invalid_scope", "invalid_target", "insufficient_scope", "rate_limited", "too_large",
     # why a client authentication failed
     "missing", "malformed", "unknown", "secret_mismatch", "disabled", "organization_suspended",
     "environment_mismatch", "wrong_method",

@@ -8,7 +8,16 @@ import app.web.forms  # noqa: F401 - for its errors
 from app.errors import InvalidClient, OAuthError, RateLimited, ScopeRefused, Unavailable
 from app.observe import metrics
 from app.observe.metrics import Metric
-from app.observe.tally import BOUNDS, MAX_UNSETTLED, REASONS, VERDICTS, HitRate, Tally, reason_of
+from app.observe.tally import (
+    BOUNDS,
+    MAX_UNSETTLED,
+    REASONS,
+    REFUSALS,
+    VERDICTS,
+    HitRate,
+    Tally,
+    reason_of,
+)
 
 TOKEN = "/oauth/token"
 
@@ -63,8 +72,14 @@ def test_every_error_that_there_is_has_a_reason_of_its_own():
     def below(kind):
         return {kind, *(one for sub in kind.__subclasses__() for one in below(sub))}
 
-    for kind in (one for one in below(OAuthError) if one.__module__.startswith("app.")):
+    kinds = [one for one in below(OAuthError) if one.__module__.startswith("app.")]
+    for kind in kinds:
         assert kind.code in REASONS, f"{kind.__name__}: add {kind.code} to REFUSALS"
+    of_clients = {
+        "missing", "malformed", "unknown", "secret_mismatch", "disabled", "organization_suspended",
+        "environment_mismatch", "wrong_method",
+    }  # fmt: skip
+    assert set(REFUSALS) == {kind.code for kind in kinds} | of_clients
 
 
 def test_what_an_error_says_is_no_label(tally):
