@@ -9,6 +9,7 @@ app = GuardMiddleware(app, AsyncGuard(AsyncVerifier("https://auth.example.com", 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -190,7 +191,10 @@ class GuardMiddleware:
     >>> verifier = AsyncVerifier("https://auth.example.com", audience="https://api.example.com")
     >>> app = GuardMiddleware(app, AsyncGuard(verifier))
 
-    The resource's metadata is served by it, too. With the application's end the guard is closed.
+    A refusal that the application answers by an exception handler of its own is reported as one,
+    too, but not through a middleware that runs the application in another task (Starlette's
+    `BaseHTTPMiddleware`). The resource's metadata is served here. With the application's end the
+    guard is closed.
     """
 
     def __init__(
@@ -225,6 +229,9 @@ class GuardMiddleware:
             nonlocal status
             if status is None:
                 status = message.get("status", 101)
+                handled = sys.exc_info()[1]
+                if status >= 400 and isinstance(handled, CredentialRefused):
+                    visit.refused = handled  # the application answers it by a handler of its own
                 visit.leave()  # now, and not at the end of what may stream for hours
             if message["type"] == "http.response.start" and visit.usages:
                 left = _raw(limit_headers(visit.usages))

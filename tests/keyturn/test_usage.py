@@ -1,14 +1,23 @@
 """What a verifier has seen arrives at the real server: once, in batches, or kept until it can."""
 
+import asyncio
 import subprocess
 import sys
 from datetime import timedelta
 
 import flask
+import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from keyturn import (
     AUTHENTICATED,
+    AsyncGuard,
+    AsyncVerifier,
+    CredentialRefused,
     Guard,
     InsufficientScope,
     RateLimited,
@@ -18,8 +27,10 @@ from keyturn import (
     all_of,
     any_of,
 )
+from keyturn.asgi import GuardMiddleware
 from keyturn.flask import register_refusals, require_scope
 from keyturn.limits.local import LocalLimits
+from keyturn.starlette import admit, principal_of
 from keyturn.usage import ServedRequest, UsageReporter
 from tests.support.installation import ROOT
 from tests.support.served import eventually, serving
@@ -263,6 +274,63 @@ def test_single_requests_at_a_flask_app_are_in_the_log(installation, verifier, r
         ("127.0.0.1", "curl/8", "req-1")
     }
     assert all(one.latency_ms >= 0 for one in found)
+
+
+async def own_answer(request, refused):
+    return JSONResponse({"own": True}, 403)
+
+
+def own_answer_by_a_thread(request, refused):
+    return JSONResponse({"own": True}, 403)
+
+
+async def let_in_anyway(request, refused):
+    return JSONResponse({"own": True})
+
+
+@pytest.mark.parametrize("kind", [Starlette, FastAPI])
+@pytest.mark.parametrize(
+    ("handler", "outcome"),
+    [
+        (own_answer, ("refused", "insufficient_scope")),
+        (own_answer_by_a_thread, ("refused", "insufficient_scope")),
+        (let_in_anyway, ("success", None)),
+    ],
+)
+@pytest.mark.parametrize("path", ["/in-its-midst", "/by-admit"])
+def test_a_refusal_that_an_application_answers_itself(
+    installation, server, api, counted, kind, handler, outcome, path
+):
+    key = installation.api_key(["bookings:read"])
+
+    async def ask():
+        verifier = AsyncVerifier(server.url, API, *api)
+        usage = UsageReporter(verifier, interval=NEVER, requests=1.0)
+        guard = AsyncGuard(verifier, usage=usage)
+
+        async def in_its_midst(request: Request):
+            principal_of(request.scope).require("bookings:burn")
+
+        async def by_admit(request: Request):
+            await admit(request.scope, guard, Route(all_of("bookings:burn")))
+
+        app = kind(exception_handlers={CredentialRefused: handler})
+        app.router.add_route("/in-its-midst", in_its_midst)
+        app.router.add_route("/by-admit", by_admit)
+        app.add_middleware(GuardMiddleware, guard=guard)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url=API,
+            headers={"Authorization": f"Bearer {key.key}"},
+        ) as client:
+            answer = await client.get(path)
+        await guard.close()
+        return answer
+
+    assert asyncio.run(ask()).json() == {"own": True}
+    assert counted(key.id) == {("", outcome[0]): 1}
+    [line] = log_of(installation, key.id)
+    assert (line.outcome, line.reason) == outcome
 
 
 def test_by_default_no_single_request_is_reported(installation, reporting, usage):
