@@ -4,7 +4,9 @@ class Bookings(APIView):
     authentication_classes = [KeyturnAuthentication]
     permission_classes = [has_scope("bookings:read")]
 
-`keyturn.django.KeyturnMiddleware` must be there: it has the settings, and answers refusals.
+`keyturn.django.KeyturnMiddleware` must be there: it has the settings, and answers refusals. What
+permissions ask is known when they are asked: `RESOURCE` names those scopes for the metadata
+(`keyturn.ProtectedResource`).
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ class ProtectedResource:
     """Its identifier: the audience of its tokens, and below which its paths are."""
     authorization_servers: tuple[str, ...]
     name: str = ""
+    scopes: tuple[str, ...] = ()
+    """Those that no route policy names, for a decorator, a dependency or a permission asks them."""
 
     def __post_init__(self) -> None:
         if "?" in require_safe_url(self.resource, "resource"):
@@ -72,7 +74,7 @@ class ProtectedResource:
         members: dict[str, Any] = {
             "resource": self.resource,
             "authorization_servers": list(self.authorization_servers),
-            "scopes_supported": sorted(scopes),
+            "scopes_supported": sorted({*self.scopes, *scopes}),
             "bearer_methods_supported": ["header"],
             "resource_name": self.name,
         }

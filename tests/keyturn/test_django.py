@@ -10,6 +10,7 @@ from keyturn import (
     PUBLIC,
     FixedKeys,
     PolicyRefused,
+    ProtectedResource,
     VerificationKey,
     all_of,
 )
@@ -200,6 +201,23 @@ def test_without_a_policy_decorators_ask():
     with configured(ROUTES=None):
         assert Client().get("/rooms").status_code == 401
         assert Client().get("/rooms", headers=bearer(scope="rooms:read")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("routes", "named", "supported"),
+    [
+        (None, (), None),
+        (None, ("bookings:read", "rooms:read"), ["bookings:read", "rooms:read"]),
+        (ROUTES, ("rooms:read",), ["bookings:burn", "bookings:read", "bookings:write",
+                                   "rooms:read"]),
+    ],
+    ids=range(3),
+)  # fmt: skip
+def test_the_metadata_names_what_permissions_and_decorators_ask(routes, named, supported):
+    resource = ProtectedResource("https://api.example.com/v1", (ISSUER,), scopes=named)
+    with configured(ROUTES=routes, RESOURCE=resource):
+        found = Client().get(resource.path).json()
+    assert found.get("scopes_supported") == supported
 
 
 def test_without_the_middleware_nothing_is_open():
