@@ -25,6 +25,7 @@ from app.ids import event_id, new_id, new_jti, new_request_id
 from app.key_templates import key_template, secret_template
 from app.records import ACTIVE, DISABLED, REFUSED, REVOKED, SUCCESS, Actor
 from app.storage import seeding, shipping
+from app.storage.canonical import instant
 from app.storage.search import folded
 from keyturn.apikey import KeyTemplate, key_digest, last_four, prefix_of
 
@@ -223,7 +224,7 @@ def _event(credential: tuple[str, str, str], time: datetime, n: int) -> dict[str
         details, reason = {"scope": SCOPES[n % 3]}, "ip_not_allowed"
     return {
         "id": event_id(int(time.timestamp() * 1e9)),
-        "time": time,
+        "time": instant(time),
         "type": type,
         "actor_type": kind,
         "actor_id": credential_id,

@@ -118,7 +118,12 @@ class Limiter:
 
     def count(self, limit: Limit, name: str) -> Usage:
         """One more of this name. Raises RateLimited when the limit was used up before."""
-        return self.take(Allowance(name, (limit,)))[0]
+        usage = self._use(name, limit, 1)
+        if usage.used > limit.amount:
+            self.exceeded += 1
+            raise RateLimited(usage.resets_in, (usage,))
+        self.within += 1
+        return usage
 
     def take(self, allowed: Allowance, cost: int = 1) -> tuple[Usage, ...]:
         """Use so much of every limit, or of none. Raises RateLimited, saying what is left of each.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -82,7 +83,7 @@ def require_canonical(value: Any, depth: int = 16) -> None:
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of ``audit_events`` as the JSON object that is hashed: all of it but ``hash``."""
+    """A row as ``audit_events`` has it, as the JSON object that is hashed: all but ``hash``."""
     event = {
         **row,
         "time": instant(row["time"]),
@@ -101,3 +102,14 @@ def hash_of(document: Mapping[str, Any]) -> bytes:
 def instant(time: datetime) -> str:
     """RFC 3339 in UTC, always with microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def instant_of(nanoseconds: int) -> str:
+    """The same of an instant since 1970. Raises ValueError and OverflowError."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1000:06}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]

@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -19,7 +18,8 @@ from app.background import Turns
 from app.errors import Conflict, Unavailable
 from app.records import SUCCESS, Event
 from app.storage import chain, usage
-from app.storage.canonical import LANES, require_canonical
+from app.storage.canonical import LANES, instant_of, require_canonical
+from app.storage.engine import make_room
 from app.storage.journal import Journal
 from app.storage.store import Store
 
@@ -72,7 +72,8 @@ def _ship_lines(lines: Sequence[bytes], store: Store) -> list[bytes]:
 
 
 def read_event(line: bytes) -> dict[str, Any]:
-    """A journal line as a row of ``audit_events``. Raises ValueError and KeyError."""
+    """A journal line as ``app.storage.chain`` takes it. Raises ValueError, KeyError and
+    OverflowError."""
     event = orjson.loads(line)
     if not isinstance(event, dict) or not line.endswith(b"\n"):
         raise ValueError("not a whole line")
@@ -86,8 +87,7 @@ def read_event(line: bytes) -> dict[str, Any]:
     if not is_event:
         raise ValueError("not an event")
     require_canonical(details)
-    time = datetime.fromtimestamp(nanoseconds / 1e9, UTC)
-    return {**_BLANK, **event, "time": time, "details": details}
+    return {**_BLANK, **event, "time": instant_of(nanoseconds), "details": details}
 
 
 def _write_what_fits(store: Store, events: Sequence[tuple[bytes, dict[str, Any]]]) -> list[bytes]:
@@ -106,6 +106,7 @@ def _write_what_fits(store: Store, events: Sequence[tuple[bytes, dict[str, Any]]
 def write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
     """Write token events as ``read_event`` gives them, but for those that are there already."""
     with store.begin() as connection:
+        make_room(connection)
         new = chain.append_once(connection, rows, LANE)
         # Last, so that nodes whose clients are the same do not wait for each other's events.
         usage.note_events(connection, new, LANE)

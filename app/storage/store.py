@@ -25,6 +25,7 @@ from app.ids import event_id
 from app.ports import Clock
 from app.records import Actor, Change, Event
 from app.storage import chain, statuses
+from app.storage.canonical import instant
 from app.storage.models import ChangeRow, FeedHeadRow, SubmissionRow
 
 log = logging.getLogger(__name__)
@@ -120,9 +121,10 @@ class Transaction:
 
 
 def event_row(event: Event) -> dict[str, Any]:
-    """An event as a row of ``audit_events``."""
+    """An event as ``app.storage.chain`` takes it."""
     return {name: getattr(event, name) for name in Event.__dataclass_fields__} | {
-        "details": dict(event.details)
+        "time": instant(event.time),
+        "details": dict(event.details),
     }
 
 

@@ -43,7 +43,7 @@ def uses_of(rows: Iterable[Mapping[str, Any]]) -> Uses:
             time, said = row["time"], row["details"].get
             kind = (
                 *_SAID(row), said("scope"), said("secret_id"), said("class"), said("network"),
-                time.toordinal(), time.hour,
+                time[:_HOUR],
             )  # fmt: skip
             try:
                 counted = found.get(kind)
@@ -55,8 +55,9 @@ def uses_of(rows: Iterable[Mapping[str, Any]]) -> Uses:
                 counted[0] += 1
                 counted[1] = time  # as they were appended; nothing in the database goes backwards
     uses: dict[Use, tuple[int, datetime]] = {}
-    for kind, (count, time) in found.items():
-        if (use := _use(*kind)) is not None:
+    for kind, (count, text) in found.items():
+        time = datetime.fromisoformat(text)
+        if (use := _use(hour_of(time), *kind[:-1])) is not None:
             before, last = uses.get(use, (0, time))
             uses[use] = before + count, max(last, time)
     return uses
@@ -72,10 +73,11 @@ _CLASSES = {
 }
 _TEXT_OR_NONE = frozenset({str, type(None)})
 _SAID = itemgetter("type", "actor_type", "actor_id", "organization_id", "outcome", "reason", "ip")
-_EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a date
+_HOUR = len("2026-01-01T00")
 
 
 def _use(
+    hour: int,
     event_type: str,
     credential_type: str,
     credential_id: str | None,
@@ -87,8 +89,6 @@ def _use(
     secret_id: str | None,
     route_class: str | None,
     network: str | None,
-    day: int,
-    hour: int,
 ) -> Use | None:
     if credential_type not in ("client", "api_key") or not credential_id or not organization_id:
         return None
@@ -99,7 +99,7 @@ def _use(
         credential_type=credential_type,
         credential_id=credential_id,
         organization_id=organization_id,
-        hour=(day - _EPOCH) * 24 + hour,
+        hour=hour,
         route_class=_CLASSES[event_type] if route_class is None else route_class,
         outcome=_outcome(outcome, reason),
         # Of a token request alone the address is the credential's holder's, who has proven to be.

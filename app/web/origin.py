@@ -18,9 +18,10 @@ class Proxies:
 
     def client_address(self, environ: Mapping[str, Any]) -> str | None:
         """The peer, or behind trusted proxies the rightmost address that is none of them."""
-        return self._proxies.client_address(
-            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR", "")
-        )
+        peer: str | None = environ.get("REMOTE_ADDR")
+        if "HTTP_X_FORWARDED_FOR" not in environ:
+            return peer
+        return self._proxies.client_address(peer, environ["HTTP_X_FORWARDED_FOR"])
 
     def is_secure(self, environ: Mapping[str, Any]) -> bool:
         """Whether the client came by https."""

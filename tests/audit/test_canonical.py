@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.storage.canonical import GENESIS, canonical, document, hash_of, instant
+from app.storage.canonical import GENESIS, canonical, document, hash_of, instant, instant_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 names = st.text(st.characters(max_codepoint=127))
@@ -87,6 +87,12 @@ def test_an_instant_always_has_its_microseconds_and_is_utc():
     there = timezone(timedelta(hours=-3))
     assert instant(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02T03:04:05.000000Z"
     assert instant(datetime(2026, 1, 2, 3, 4, 5, 60, there)) == "2026-01-02T06:04:05.000060Z"
+
+
+@given(time=st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_the_instant_of_nanoseconds_is_that_of_the_time(time):
+    whole = (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert instant_of(whole * 1000) == instant_of(whole * 1000 + 999) == instant(time)
 
 
 ROW = {

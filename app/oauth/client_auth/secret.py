@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import Error as BadBase64
+from binascii import a2b_base64
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import ClassVar
@@ -61,8 +60,8 @@ class ClientSecretBasic:
         if scheme.lower() != "basic":
             raise InvalidClient(detail="malformed")
         try:
-            text = b64decode(encoded.strip(" "), validate=True).decode("utf-8")
-        except (BadBase64, ValueError):
+            text = a2b_base64(encoded.strip(" "), strict_mode=True).decode("utf-8")
+        except ValueError:
             raise InvalidClient(detail="malformed") from None
         user, colon, password = text.partition(":")
         if not colon:

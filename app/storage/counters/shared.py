@@ -39,15 +39,14 @@ class SharedCounter:
         self._now = now
         self._locks = [threading.Lock() for _ in range(STRIPES)]
         self._opening = threading.Lock()
-        self._file: int | None = None
-        self._table: mmap.mmap | None = None
+        self._opened: tuple[int, mmap.mmap] | None = None
 
     def hit(self, name: str, window: int, cost: int = 1) -> Count:
         """Add ``cost`` in the present window of so many seconds. Raises Unavailable."""
         now = int(self._now())
         ends = now - now % window + window
         identity, first, stripe = _place(name, window)
-        file, table = self._opened()
+        file, table = self._opened or self._open()
         # Two locks: that of the file keeps other processes out, but not other threads of this one.
         with self._locks[stripe]:
             _lock(file, fcntl.LOCK_EX, stripe)
@@ -56,20 +55,18 @@ class SharedCounter:
             finally:
                 _lock(file, fcntl.LOCK_UN, stripe)
 
-    def _opened(self) -> tuple[int, mmap.mmap]:
-        if self._file is not None and self._table is not None:
-            return self._file, self._table
+    def _open(self) -> tuple[int, mmap.mmap]:
         with self._opening:
-            if self._file is None or self._table is None:
+            if self._opened is None:
                 try:
                     self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                    if os.fstat(self._file).st_size != SIZE:
-                        os.ftruncate(self._file, SIZE)  # several at once do the same
-                    self._table = mmap.mmap(self._file, SIZE)
+                    file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                    if os.fstat(file).st_size != SIZE:
+                        os.ftruncate(file, SIZE)  # several at once do the same
+                    self._opened = file, mmap.mmap(file, SIZE)
                 except OSError as error:
                     raise Unavailable(detail=f"counters: {error}") from error
-            return self._file, self._table
+            return self._opened
 
 
 _ON_STRIPES = {
@@ -102,17 +99,18 @@ def _place(name: str, window: int) -> tuple[int, int, int]:
 
 def _add(table: mmap.mmap, first: int, identity: int, ends: int, now: int, cost: int) -> Count:
     bucket = WHOLE.unpack_from(table, first)
-    all_ends = bucket[1::3]
+    total = cost
     try:
-        slot = bucket.index(identity) // 3
+        at = bucket.index(identity)
     except ValueError:
-        slot = all_ends.index(min(all_ends))
-        total = cost
+        all_ends = bucket[1::3]
+        at = 3 * all_ends.index(min(all_ends))
     else:
+        ends_then = bucket[at + 1]
         # One that ends after the window now begun is of a clock that was set back since.
-        is_present = now < all_ends[slot] <= ends
-        total = bucket[slot * 3 + 2] + cost if is_present else cost
-        ends = all_ends[slot] if is_present else ends
+        if now < ends_then <= ends:
+            total += bucket[at + 2]
+            ends = ends_then
     total = max(0, min(total, LARGEST))
-    SLOT.pack_into(table, first + slot * SLOT.size, identity, ends, total)
+    SLOT.pack_into(table, first + at // 3 * SLOT.size, identity, ends, total)
     return Count(total, ends)
