@@ -20,15 +20,16 @@ from pathlib import Path
 from app.errors import Unavailable
 from app.ports import Count
 
-SLOT = struct.Struct("<QII")  # name, end of the window in seconds since the epoch, count
 BUCKET = 8
-WHOLE = struct.Struct("<" + "QII" * BUCKET)
 BUCKETS = 1 << 13
-SIZE = WHOLE.size * BUCKETS  # one mebibyte, 65,536 counters
+CELLS = 2 * BUCKET
+"""Of a bucket: for each counter its name, and its count above the end of its window in seconds
+since the epoch, 32 bits each. A cell is 64 bits."""
+SIZE = 8 * CELLS * BUCKETS  # one mebibyte, 65,536 counters
 STRIPES = 64 if hasattr(fcntl, "F_OFD_SETLKW") else 1
 LARGEST = 0xFFFFFFFF
 _NAMED = 1 << 63
-"""In every name, so that none equals an end or a count."""
+"""In every name: none is zero, as a place is that was never used."""
 
 
 class SharedCounter:
@@ -39,7 +40,7 @@ class SharedCounter:
         self._now = now
         self._locks = [threading.Lock() for _ in range(STRIPES)]
         self._opening = threading.Lock()
-        self._opened: tuple[int, mmap.mmap] | None = None
+        self._opened: tuple[int, memoryview] | None = None
 
     def hit(self, name: str, window: int, cost: int = 1) -> Count:
         """Add ``cost`` in the present window of so many seconds. Raises Unavailable."""
@@ -55,7 +56,7 @@ class SharedCounter:
             finally:
                 _lock(file, fcntl.LOCK_UN, stripe)
 
-    def _open(self) -> tuple[int, mmap.mmap]:
+    def _open(self) -> tuple[int, memoryview]:
         with self._opening:
             if self._opened is None:
                 try:
@@ -63,7 +64,7 @@ class SharedCounter:
                     file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                     if os.fstat(file).st_size != SIZE:
                         os.ftruncate(file, SIZE)  # several at once do the same
-                    self._opened = file, mmap.mmap(file, SIZE)
+                    self._opened = file, memoryview(mmap.mmap(file, SIZE)).cast("Q")
                 except OSError as error:
                     raise Unavailable(detail=f"counters: {error}") from error
             return self._opened
@@ -94,23 +95,23 @@ def _place(name: str, window: int) -> tuple[int, int, int]:
     """What it is called in the table, where its bucket begins, and under which lock."""
     digest = blake2b(f"{window}:{name}".encode(), digest_size=16).digest()
     number = int.from_bytes(digest[8:], "little") % BUCKETS
-    return int.from_bytes(digest[:8], "little") | _NAMED, number * WHOLE.size, number % STRIPES
+    return int.from_bytes(digest[:8], "little") | _NAMED, number * CELLS, number % STRIPES
 
 
-def _add(table: mmap.mmap, first: int, identity: int, ends: int, now: int, cost: int) -> Count:
-    bucket = WHOLE.unpack_from(table, first)
+def _add(table: memoryview, first: int, name: int, ends: int, now: int, cost: int) -> Count:
+    places = range(first, first + CELLS, 2)
     total = cost
-    try:
-        at = bucket.index(identity)
-    except ValueError:
-        all_ends = bucket[1::3]
-        at = 3 * all_ends.index(min(all_ends))
+    for place in places:
+        if table[place] == name:
+            ends_then = table[place + 1] & LARGEST
+            # One that ends after the window now begun is of a clock that was set back since.
+            if now < ends_then <= ends:
+                total += table[place + 1] >> 32
+                ends = ends_then
+            break
     else:
-        ends_then = bucket[at + 1]
-        # One that ends after the window now begun is of a clock that was set back since.
-        if now < ends_then <= ends:
-            total += bucket[at + 2]
-            ends = ends_then
+        place = min(places, key=lambda place: table[place + 1] & LARGEST)
     total = max(0, min(total, LARGEST))
-    SLOT.pack_into(table, first + at // 3 * SLOT.size, identity, ends, total)
+    table[place + 1] = total << 32 | ends
+    table[place] = name
     return Count(total, ends)
