@@ -1,5 +1,6 @@
 """The chains of audit events: whoever appends holds the end of the stream until it commits.
 
+An event comes as it is hashed: each field of ``Event`` by its name, the time as ``instant`` has it.
 A stream's row in ``audit_streams`` is its end. ``lock`` takes the rows in the order of their names,
 so no two writers wait for each other. An administrative act appends behind all that it changes, but
 for the feed; token events have streams of their own, one for each lane (ADR 9).

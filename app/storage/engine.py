@@ -91,8 +91,8 @@ def _prepare_sqlite(engine: Engine, patience: float) -> None:
         cursor = connection.cursor()
         _keep_a_log(cursor, patience)
         cursor.execute("PRAGMA foreign_keys=ON")
-        # Pages until the log is copied into the file: four seconds of a busy server, at most 16 MB.
-        # A page that was written several times is copied once.
+        # Pages of the log, 16 MB, until it is copied into the file; each once, however often it was
+        # written. A busy server fills a log of the usual 1,000 several times a second.
         cursor.execute("PRAGMA wal_autocheckpoint=4000")
         cursor.close()
 

@@ -1,12 +1,15 @@
 """One suite for every engine that counts: a limit of N lets N pass, for all who share it."""
 
 import multiprocessing
+import os
+import resource
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.errors import Unavailable
 from app.storage.counters import shared
 from app.storage.counters.database import DatabaseCounter
 from app.storage.counters.redis import RedisCounter
@@ -132,6 +135,21 @@ def test_threads_of_several_processes_are_no_deadlock(tmp_path, clock, stripes, 
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     counter = SharedCounter(path, clock)
     assert {counter.hit(f"name {name}", MINUTE, cost=0).used for name in range(names)} == {3}
+
+
+def test_a_file_that_cannot_grow_is_tried_again(tmp_path, clock):
+    counter = SharedCounter(tmp_path / "counters", clock)
+    allowed, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))
+    try:
+        before = set(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            with pytest.raises(Unavailable, match="counters"):
+                counter.hit("name", MINUTE)
+        assert set(os.listdir("/proc/self/fd")) == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, most))
+    assert counter.hit("name", MINUTE).used == 1
 
 
 def test_a_flood_of_names_takes_no_more_room(tmp_path, clock):

@@ -60,14 +60,23 @@ class SharedCounter:
         with self._opening:
             if self._opened is None:
                 try:
-                    self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                    if os.fstat(file).st_size != SIZE:
-                        os.ftruncate(file, SIZE)  # several at once do the same
-                    self._opened = file, memoryview(mmap.mmap(file, SIZE)).cast("Q")
+                    self._opened = _mapped(self._path)
                 except OSError as error:
                     raise Unavailable(detail=f"counters: {error}") from error
             return self._opened
+
+
+def _mapped(path: Path) -> tuple[int, memoryview]:
+    """The file, and its cells. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(file).st_size != SIZE:
+            os.ftruncate(file, SIZE)  # several at once do the same
+        return file, memoryview(mmap.mmap(file, SIZE)).cast("Q")
+    except OSError:  # and the next request tries it again
+        os.close(file)
+        raise
 
 
 _ON_STRIPES = {
