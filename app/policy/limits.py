@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import RateLimited
-from app.ports import Count, Counter
+from app.ports import Counter
 from app.records import ApiKey, Organization
 from keyturn.limits.values import Limit, RateLimits, Usage
 
@@ -106,10 +106,10 @@ class Limiter:
 
     def require(self, limit: Limit, name: str) -> None:
         """Count nothing yet. Raises RateLimited when the limit is used up."""
-        counted = self._counter.hit(name, limit.seconds, cost=0)
-        if counted.used >= limit.amount:
+        usage = self._use(name, limit, 0)
+        if usage.used >= limit.amount:
             self.exceeded += 1
-            raise RateLimited(_left(counted))
+            raise RateLimited(usage.resets_in)
 
     def note(self, limit: Limit, name: str) -> None:
         """Count one more that has happened, and refuse nothing."""
@@ -180,16 +180,12 @@ class Limiter:
         return tuple(drawn)
 
     def _use(self, name: str, limit: Limit, cost: int) -> Usage:
-        counted = self._counter.hit(name, limit.seconds, cost)
-        return Usage(limit, counted.used, _left(counted))
+        used, ends_at = self._counter.hit(name, limit.seconds, cost)
+        return Usage(limit, used, max(1, ends_at - int(time.time())))
 
     def _give_back(self, name: str, limits: Iterable[Limit], cost: int) -> None:
         for limit in limits:
             self._counter.hit(name, limit.seconds, -cost)
-
-
-def _left(counted: Count) -> int:
-    return max(1, counted.ends_at - int(time.time()))
 
 
 class Failures:
