@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from binascii import b2a_base64, hexlify
+from base64 import urlsafe_b64encode
+from binascii import hexlify
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, lower case: no i, l, o, u."""
-
-_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -67,7 +66,7 @@ def new_jti() -> str:
     It begins with the time so that the audit log's index grows at one end, not everywhere.
     """
     now = (time.time_ns() // 1_000_000).to_bytes(6, "big")
-    return b2a_base64(now + _random_chunk())[:30].translate(_TO_URL).decode()
+    return urlsafe_b64encode(now + _random_chunk())[:30].decode()
 
 
 def new_request_id() -> str:

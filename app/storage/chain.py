@@ -132,13 +132,13 @@ def _is_misplaced(error: IntegrityError) -> bool:
     return "stream" in where and "sequence" in where
 
 
-def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     """By the driver: SQLAlchemy's work for a row costs as much as SQLite's own."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_INSERT.format(", ".join("?" * len(_COLUMNS))), list(rows))
+        connection.exec_driver_sql(_INSERT.format(", ".join("?" * len(_COLUMNS))), rows)
     elif len(rows) < MANY:
         places = ", ".join(["%s"] * len(_COLUMNS))
-        connection.exec_driver_sql(_INSERT.format(places), list(rows))
+        connection.exec_driver_sql(_INSERT.format(places), rows)
     else:
         _copy(connection, rows)
 
