@@ -7,7 +7,6 @@ thread is begun by the first token that names a list, once in each process.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 import weakref
@@ -19,6 +18,7 @@ from math import inf
 
 from keyturn import wire
 from keyturn.asking import FetchFailed, require_safe_url
+from keyturn.chance import chance
 from keyturn.errors import CredentialRefused, InvalidToken, Reason, VerifierUnavailable
 from keyturn.fetch import Fetch
 from keyturn.forks import survives_forks
@@ -186,7 +186,7 @@ class Statuses:
         # §8.3: "it SHOULD check the ttl claim"; no oftener than once a second for that (§11.5).
         interval = min([self._interval, *(max(1.0, ttl) for ttl in ttls)])
         # Never longer, so that the interval is a promise; not all verifiers at the same moment.
-        return interval * random.uniform(0.8, 1.0)  # noqa: S311 - not a secret
+        return interval * (0.8 + 0.2 * chance())
 
     def _first(self, uri: str) -> Talk[None]:
         if self._usable(uri) is None and self._failed.get(uri, _NOT_YET) == _NOT_YET:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import random
 import re
 import secrets
 import threading
@@ -20,6 +19,7 @@ from typing import Any
 
 from keyturn.async_bearer import AsyncVerifier
 from keyturn.bearer import Verifier
+from keyturn.chance import chance
 from keyturn.errors import VerifierUnavailable
 from keyturn.issuer import IssuerApi
 from keyturn.networks import coarse_network
@@ -112,7 +112,7 @@ class UsageReporter:
         room: int = 20_000,
         requests: float = 0.0,
         now: Callable[[], float] = time.time,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = chance,
     ) -> None:
         """`verifier`: with client_id and client_secret. `room`: kinds of use that are held at most,
         those that wait for the issuer included, and as many single requests. `requests`: which

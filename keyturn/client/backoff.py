@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from keyturn.asking import retry_after
+from keyturn.chance import chance
 
 
 class Answered(Protocol):
@@ -44,7 +44,7 @@ class Backoff:
         longest: timedelta = timedelta(seconds=60),
         *,
         sleep: Callable[[float], object] = time.sleep,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = chance,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`attempts`: how often it is sent at most. `longest`: more than that is not waited for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable, Collection
@@ -13,6 +12,7 @@ from typing import Any
 
 from keyturn import wire
 from keyturn.asking import FetchFailed, retry_after
+from keyturn.chance import chance
 from keyturn.client.backoff import Backoff
 from keyturn.client.credentials import ClientCredential
 from keyturn.client.errors import COOLDOWN, TokenError, TokenRefused, TokenUnavailable
@@ -82,7 +82,7 @@ class Exchange:
         fetch: Fetch,
         backoff: Backoff,
         monotonic: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = chance,
     ) -> None:
         self._server = server
         self._fetch = fetch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -13,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from keyturn.asking import require_safe_url
+from keyturn.chance import chance
 from keyturn.client.backoff import Answered, Backoff
 from keyturn.client.credentials import ClientKey, ClientSecret
 from keyturn.client.errors import COOLDOWN, TokenError, TokenUnavailable
@@ -85,7 +85,7 @@ class TokenSource:
         http_client: httpx.Client | None = None,
         environ: Mapping[str, str] = os.environ,
         monotonic: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = chance,
     ) -> None:
         """Nothing is asked before the first token is wanted. Raises ValueError.
 
