@@ -5,8 +5,4 @@ application's own `random`, and what it was seeded with, is left alone; no two p
 from random import SystemRandom
 
 chance = SystemRandom().random
-"""A number from 0 up to 1.
-
->>> 0 <= chance() < 1
-True
-"""
+"""A number from 0 up to 1, without 1."""
